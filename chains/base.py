@@ -1,0 +1,227 @@
+"""What every chain adapter speaks: block references, transfers, errors and the adapter's protocol.
+
+Imports nothing of ours and has never heard of invoices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping  # noqa: TC003 - read again at run time to decode recorded decisions
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta  # noqa: TC003 - the same
+from typing import Protocol
+
+
+class ChainError(Exception):
+    """Something about a node or its chain; always one of the three children.
+
+    ChainError
+    ├── NodeUnavailable   retry with back-off; nothing is known, so nothing may be concluded
+    ├── ChainMoved        the chain changed during the read: discard what was read and read again at once
+    └── NodeMisbehaved    wrong chain or an impossible answer: halt this chain and tell the operator
+    """
+
+
+class NodeUnavailable(ChainError):
+    """Down, warming up, rate limited, timed out, or an answer that means "unknown"."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        """`retry_after` is the wait in seconds that the node asked for, if it did."""
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class ChainMoved(ChainError):
+    """Two answers belong to different forks, or a block left the chain while it was read."""
+
+
+class NodeMisbehaved(ChainError):
+    """The node serves another chain, or gave an answer that cannot be true."""
+
+
+class AddressError(ValueError):
+    """An address or a key that this chain must refuse; the message is one line for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRef:
+    """A block by height, hash and parent hash (lower-case hex as the node prints it), and its own time."""
+
+    height: int
+    hash: str
+    parent: str
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """One credit to one watched address.
+
+    `slot` names the credit inside its transaction and survives a reorganisation: "vout:1", "log:3" (the
+    ordinal within the receipt, never the block's logIndex), "value", "call:0.1", "sub:0/7".
+    `asset` is the symbol by which the chain's configuration knows it ("BTC", "USDT").
+    `amount` is in base units (satoshi, wei, token units, piconero) and above zero.
+    `block` is None in the mempool. `spends` are the outpoints ("txid:n") that an unconfirmed transaction
+    spends, to find what replaces it. `maturity` is the number of confirmations that the chain itself
+    demands before the credit can be spent (100 for a coinbase output, else 0). `seen_at` is when the node
+    first saw an unconfirmed transaction, where it says so.
+    """
+
+    asset: str
+    txid: str
+    slot: str
+    address: str
+    amount: int
+    block: BlockRef | None
+    spends: tuple[str, ...] = ()
+    maturity: int = 0
+    seen_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tip:
+    """The node's head, the blocks that it calls safe and final, and until when that proves everything.
+
+    `as_of`: once everything up to `head` (and the mempool, where the chain has one) was read, no transfer
+    that arrived by this moment can be missing. An account chain answers the head's own time, because each
+    later block carries a later one; a chain with a public mempool answers the moment of asking, unless the
+    node is still syncing, isolated or has a stale head: then the head's time. Never in the future.
+    """
+
+    head: BlockRef
+    as_of: datetime
+    safe: int | None = None
+    finalized: int | None = None
+
+
+@dataclass(slots=True)
+class Watched:
+    """What to look for on one chain, by its bytes on the chain; shared with the adapter, never changed by it.
+
+    `scripts` are what `ChainAdapter.key` gives: scriptPubKeys, or 20-byte accounts.
+    `outpoints` ("txid:n") are those that unconfirmed deposits spend: whatever else spends one replaces it.
+    """
+
+    scripts: set[bytes] = field(default_factory=set)
+    outpoints: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One consistent view of a range of blocks: each block's parent is the one before it.
+
+    `spent` maps each watched outpoint that was spent in these blocks to the spending transaction.
+    """
+
+    blocks: tuple[BlockRef, ...]
+    transfers: tuple[Transfer, ...]
+    spent: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Mempool:
+    """Every unconfirmed transfer to a watched address, and who spends the watched outpoints now."""
+
+    transfers: tuple[Transfer, ...] = ()
+    spent: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A currency of one chain. `contract` is None for the chain's own coin. `id` is its CAIP-19 name.
+
+    `verify_balance`: the token's logs cannot be trusted alone (fee on transfer, rebasing).
+    `dust`: credits below this many base units are ignored.
+    """
+
+    symbol: str
+    id: str
+    decimals: int
+    contract: str | None = None
+    verify_balance: bool = False
+    dust: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointHealth:
+    """One node of a chain as `check` and `/v1/chains` show it; `url` carries no credentials."""
+
+    url: str
+    state: str
+    height: int | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One row of `watcher check`: `ok` False stops deposits from being seen, None is a warning."""
+
+    name: str
+    ok: bool | None
+    detail: str
+
+
+class ChainAdapter(Protocol):
+    """States facts about one chain. Keeps no cursor and decides nothing. Every method may raise ChainError."""
+
+    name: str
+    chain_id: str
+    """CAIP-2."""
+    contract_transfers: str
+    """How value moved inside contracts is found: traces, parity, logs, balance or none."""
+    clock_drift: timedelta
+    """How far a block's own time may lie before the moment at which it was made."""
+    span: int
+    """The most blocks to ask for in one `read`."""
+    has_mempool: bool
+    """Whether unconfirmed transfers are listed: 0 confirmations can be asked for only then."""
+
+    async def open(self) -> None:
+        """Connect and prove that this is the right chain (id, genesis, decimals of the tokens).
+
+        Safe to call again after a failure; the scanner calls it before its first read and after each outage.
+        """
+
+    async def close(self) -> None:
+        """Release what `open` took."""
+
+    async def tip(self) -> Tip:
+        """Return the head as it is now."""
+
+    async def block(self, height: int) -> BlockRef | None:
+        """Return the block at that height of the node's best chain, None above its head."""
+
+    async def read(self, first: int, last: int, watched: Watched) -> Reading:
+        """Return the blocks of the best chain from `first` to `last`, both included, and their transfers.
+
+        Complete or an error: an answer that the node could not give in full raises.
+        """
+
+    async def mempool(self, watched: Watched) -> Mempool:
+        """Return all unconfirmed transfers; always empty on a chain where they prove nothing."""
+
+    async def check(self) -> tuple[Finding, ...]:
+        """Probe every endpoint for `watcher check`; never raises for a node's fault."""
+
+    def health(self) -> tuple[EndpointHealth, ...]:
+        """Return what is known of each endpoint without asking it."""
+
+    def assets(self) -> tuple[Asset, ...]:
+        """Return the native coin first, then the tokens of the allow-list."""
+
+    def canonical(self, address: str) -> str:
+        """Return the address in its one form; raise AddressError on a broken one or another network's."""
+
+    def key(self, address: str) -> bytes:
+        """Return the bytes by which a canonical address is found on the chain."""
+
+    def derive(self, index: int) -> str:
+        """Return the canonical address 0/index below the configured key; AddressError without a key."""
+
+    def key_fingerprint(self) -> str | None:
+        """Return what identifies the configured key and script: chains that answer the same share indexes."""
+
+    async def spending_cost(self, asset: str) -> int:
+        """Return the estimated cost, in base units, of spending one deposit of the native coin; 0 for a token."""
+
+    def payment_uri(self, address: str, asset: str, amount: int) -> str:
+        """Return the wallet link (BIP-21, EIP-681) that asks for `amount` base units."""
