@@ -1,0 +1,283 @@
+"""Bitcoin and its family (Litecoin, Dogecoin): the adapter over a node's JSON-RPC and REST.
+
+Needs no wallet and no transaction index. Scripts are matched as bytes; addresses are only made for hits.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from chains import bitcoin_calls as ask
+from chains import keys
+from chains.base import (
+    AddressError,
+    Asset,
+    BlockRef,
+    EndpointHealth,
+    Finding,
+    Mempool,
+    NodeMisbehaved,
+    NodeUnavailable,
+    Reading,
+    Tip,
+    Transfer,
+)
+from chains.bitcoin_check import Checker
+from chains.bitcoin_coins import COINS, DECIMALS, GENESIS, PEGOUT_MATURITY, decimal, name_of
+from chains.bitcoin_mempool import MempoolReader, Unconfirmed
+from chains.bitcoin_reader import BlockReader
+from chains.bitcoin_wire import Output, outpoint, outpoint_text
+from chains.config import ChainConfig, Depth
+from chains.rpc import Node, Rpc
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from chains.base import Watched
+    from chains.bitcoin_block import Block
+
+_DRIFT = timedelta(hours=2)
+"""Consensus: a block's time may lie two hours ahead of its node's clock (MAX_FUTURE_BLOCK_TIME)."""
+_STALE_AFTER = 3 * 3600.0
+"""Seconds; on none of the main networks has a block taken as long in years."""
+_FEE_TARGET = 6
+"""Blocks within which the estimated spending of a deposit should be mined."""
+_INPUT_SIZE = {"p2pkh": 148, "p2sh-p2wpkh": 91, "p2wpkh": 68, "p2tr": 58}
+"""Virtual bytes that one input of each script adds to a transaction."""
+
+
+class Config(ChainConfig):
+    """The keys of a chain of kind "bitcoin".
+
+    `genesis` is pinned by coin and network unless given. `rest`: fetch blocks by REST where the node offers
+    it. `stale_after` seconds without a new block the node counts as stalled, and no deadline passes; 0 is
+    never, and what test networks do where nothing is set.
+    """
+
+    kind: Literal["bitcoin"]
+    coin: Literal["bitcoin", "litecoin", "dogecoin"]
+    network: Literal["mainnet", "testnet", "testnet4", "signet", "regtest"] = "mainnet"
+    genesis: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    rest: bool = True
+    stale_after: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+
+    @model_validator(mode="after")
+    def _exists(self) -> Self:
+        names = [network for coin, network in GENESIS if coin == self.coin]
+        if self.network not in names:
+            raise ValueError(f"{self.coin} has no network {self.network}; write one of {', '.join(names)}")
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_public_key(self) -> Self:
+        try:
+            if self.xpub is not None:
+                keys.PublicKey.parse(self.xpub, keys.network(self.coin, self.network), self.script)
+        except AddressError as error:
+            raise ValueError(f"xpub: {error}") from None
+        return self
+
+    @model_validator(mode="after")
+    def _has_no_finality(self) -> Self:
+        depths: list[Depth] = [
+            self.confirmations,
+            *(each.confirmations for each in self.confirmations_by_amount),
+        ]
+        if any(isinstance(depth, str) for depth in depths):
+            raise ValueError(f"{self.coin} has no safe or finalized blocks; write confirmations as a number")
+        return self
+
+
+class Adapter:
+    """States facts about one chain of Bitcoin's family; see `chains.base.ChainAdapter`."""
+
+    contract_transfers = "none"
+    clock_drift = _DRIFT
+    span = 50
+    has_mempool = True
+
+    def __init__(self, name: str, config: Config, clock: Callable[[], datetime]) -> None:
+        """Raise AddressError for a key that does not fit the coin, the network or the script."""
+        self.name = name
+        self._config = config
+        self._clock = clock
+        self._coin = COINS[config.coin]
+        self._genesis = config.genesis or GENESIS[config.coin, config.network]
+        self.chain_id = f"bip122:{self._genesis[:32]}"
+        self._network = keys.network(config.coin, config.network)
+        self._key = keys.PublicKey.parse(config.xpub, self._network, config.script) if config.xpub else None
+        self._rpc = Rpc(config.rpc, self._verify)
+        self._blocks = BlockReader(self._coin.dialect, rest=config.rest)
+        self._mempool = MempoolReader(self._coin.dialect)
+
+    async def open(self) -> None:
+        """Connect to one node and prove that its chain has the right block 0."""
+        async with self._node():
+            pass
+
+    async def close(self) -> None:
+        """Close the connections and forget the mempool."""
+        self._mempool.forget()
+        await self._rpc.close()
+
+    async def tip(self) -> Tip:
+        """Return the head; a node that is behind, alone or stalled vouches for the head's time only."""
+        asked = self._clock()
+        async with self._node() as node:
+            info = await ask.chain_info(node)
+            alone = self._has_peers and not await ask.peers(node)
+            head = await ask.block_ref(node, info.bestblockhash)
+            node.height = head.height
+        stale = 0 < self._stale_after < (asked - head.time).total_seconds()
+        behind = info.headers > info.blocks or (self._has_peers and info.initialblockdownload)
+        return Tip(head, as_of=min(head.time, asked) if alone or stale or behind else asked)
+
+    async def block(self, height: int) -> BlockRef | None:
+        """Return the block at that height of the node's best chain, None above its head."""
+        async with self._node() as node:
+            hash_ = await ask.block_hash(node, height)
+            return None if hash_ is None else await ask.block_ref(node, hash_)
+
+    async def read(self, first: int, last: int, watched: Watched) -> Reading:
+        """Return the blocks `first` to `last` and what they pay to `watched`; raises where one is missing."""
+        outpoints = {outpoint(each) for each in watched.outpoints}
+        async with self._node() as node:
+            blocks = await self._blocks.read(node, first, last, watched.scripts, outpoints)
+        refs = tuple(
+            BlockRef(height, block.hash, block.parent, ask.moment(block.time))
+            for height, block in enumerate(blocks, first)
+        )
+        return Reading(
+            blocks=refs,
+            transfers=tuple(
+                transfer
+                for block, ref in zip(blocks, refs, strict=True)
+                for transfer in self._mined(block, ref)
+            ),
+            spent={outpoint_text(spent): txid for block in blocks for spent, txid in block.spent.items()},
+        )
+
+    async def mempool(self, watched: Watched) -> Mempool:
+        """Return the unconfirmed transfers and who spends the watched outpoints now."""
+        async with self._node() as node:
+            deposits, spent = await self._mempool.read(node, watched)
+        return Mempool(tuple(each for deposit in deposits for each in self._unconfirmed(deposit)), spent)
+
+    async def check(self) -> tuple[Finding, ...]:
+        """Probe every endpoint for `watcher check`."""
+        checker = Checker(self._rpc, self._blocks, self._clock, self.clock_drift, peers=self._has_peers)
+        return await checker.findings()
+
+    def health(self) -> tuple[EndpointHealth, ...]:
+        """Return what is known of each endpoint without asking it."""
+        return self._rpc.health()
+
+    def assets(self) -> tuple[Asset, ...]:
+        """Return the coin."""
+        return (Asset(self._coin.symbol, f"{self.chain_id}/slip44:{self._coin.slip44}", DECIMALS),)
+
+    def canonical(self, address: str) -> str:
+        """Return the address in its one form; raise AddressError on a broken one or another network's."""
+        return self._address(keys.script_of(address, self._network))
+
+    def key(self, address: str) -> bytes:
+        """Return the address's scriptPubKey."""
+        return keys.script_of(address, self._network)
+
+    def derive(self, index: int) -> str:
+        """Return the address 0/index below the configured key."""
+        if self._key is None:
+            raise AddressError(f"chain {self.name} has no xpub: each invoice must bring its own address")
+        return self._key.address(index)
+
+    def key_fingerprint(self) -> str | None:
+        """Return what identifies the configured key and script."""
+        return self._key.fingerprint if self._key else None
+
+    async def spending_cost(self, asset: str) -> int:
+        """Return the estimated fee, in base units, that one more input of our script costs."""
+        if asset != self._coin.symbol:
+            return 0
+        async with self._node() as node:
+            rate = await ask.fee_rate(node, _FEE_TARGET)
+        return -(-rate * _INPUT_SIZE[self._script] // 1000)
+
+    def payment_uri(self, address: str, asset: str, amount: int) -> str:
+        """Return the BIP-21 link that asks for `amount` base units; there is one asset."""
+        del asset
+        return f"{self._coin.scheme}:{address}?amount={decimal(amount)}"
+
+    @property
+    def _has_peers(self) -> bool:
+        """Whether the node learns of blocks from others: a private test chain is complete by itself."""
+        return self._config.network != "regtest"
+
+    @property
+    def _stale_after(self) -> float:
+        """Seconds after which a head is stale; 0 is never. Test networks can be without miners for days."""
+        if self._config.stale_after is not None:
+            return self._config.stale_after
+        return _STALE_AFTER if self._config.network == "mainnet" else 0.0
+
+    @property
+    def _script(self) -> str:
+        if self._key is not None:
+            return self._key.script
+        return self._config.script or self._network.default_script
+
+    @asynccontextmanager
+    async def _node(self) -> AsyncIterator[Node]:
+        try:
+            async with self._rpc.node() as node:
+                yield node
+        except NodeUnavailable:
+            self._mempool.forget()
+            raise
+
+    async def _verify(self, node: Node) -> None:
+        found = await ask.genesis(node)
+        if found != self._genesis:
+            raise NodeMisbehaved(
+                f"{node.url} serves another chain: its block 0 is {name_of(found)}, "
+                f"that of {self.name} is {name_of(self._genesis)}"
+            )
+        await self._blocks.probe(node)
+
+    def _mined(self, block: Block, ref: BlockRef) -> list[Transfer]:
+        return [
+            self._transfer(output, block=ref, maturity=self._maturity(output))
+            for output in block.outputs
+            if output.value
+        ]
+
+    def _unconfirmed(self, deposit: Unconfirmed) -> list[Transfer]:
+        return [
+            self._transfer(output, block=None, spends=deposit.spends, seen_at=deposit.seen_at)
+            for output in deposit.outputs
+            if output.value
+        ]
+
+    def _transfer(self, output: Output, **facts: Any) -> Transfer:
+        return Transfer(
+            asset=self._coin.symbol,
+            txid=output.txid,
+            slot=f"vout:{output.vout}",
+            address=self._address(output.script),
+            amount=output.value,
+            **facts,
+        )
+
+    def _maturity(self, output: Output) -> int:
+        if output.coinbase:
+            return self._coin.maturity
+        return PEGOUT_MATURITY if output.hogex else 0
+
+    def _address(self, script: bytes) -> str:
+        address = keys.address_of(script, self._network)
+        if address is None:
+            raise AddressError(f"no address of {self._network} has the script {script.hex()}")
+        return address
