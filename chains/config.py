@@ -127,8 +127,9 @@ class ChainConfig(Section):
     """What every kind of chain is configured with.
 
     `poll_interval` seconds between two looks at the node. `history`: how many block hashes are kept to
-    recognise a reorganisation. `stalled_after` seconds without progress the shop is told
-    `chain.stalled` (0: never). `xpub` None: every invoice brings its own address. `start_height` None: from the head at first start.
+    recognise a reorganisation. `stalled_after` seconds without progress the shop is told `chain.stalled`
+    (0: never). `xpub` None: every invoice brings its own address. `start_height` None: from the head at the
+    first start.
     """
 
     kind: str

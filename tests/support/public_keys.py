@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from functools import cache
 
-from bip_utils import Bip32KeyNetVersions, Bip32Slip10Secp256k1, Bip39SeedGenerator
+from bip_utils import (  # type: ignore[import-untyped]
+    Bip32KeyNetVersions,
+    Bip32Slip10Secp256k1,
+    Bip39SeedGenerator,
+)
 
 MNEMONIC = "abandon " * 11 + "about"
 _TPUB = Bip32KeyNetVersions(bytes.fromhex("043587cf"), bytes.fromhex("04358394"))
