@@ -1,0 +1,1 @@
+"""Deposit watcher: knows invoices, and names no chain."""

@@ -1,0 +1,15 @@
+"""Identifiers: a prefix that names the noun, then 26 characters that sort by time and cannot be guessed."""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case
+_RANDOM_BITS = 82
+
+
+def new_id(prefix: str) -> str:
+    """Return a fresh identifier such as "inv_01k…": 48 bits of milliseconds, then 82 random bits."""
+    number = ((time.time_ns() // 1_000_000) << _RANDOM_BITS) | secrets.randbits(_RANDOM_BITS)
+    return f"{prefix}_" + "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
