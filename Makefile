@@ -1,0 +1,43 @@
+PYTHON ?= python3
+PY := .venv/bin/python
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: run test lint bench lock clean
+
+run: .venv/.ready  ## the daemon on private test chains, with a shop stub
+	.venv/bin/watcher sandbox
+
+test: .venv/.ready  ## everything; pytest comes last, so that its summary closes the output
+	$(PY) -m watcher.sandbox.install --require
+	$(MAKE) --no-print-directory lint
+	$(PY) -m pytest
+
+lint: .venv/.ready
+	$(PY) -m ruff check && $(PY) -m ruff format --check && $(PY) -m mypy
+
+bench: .venv/.ready
+	$(PY) -m watcher.sandbox.install
+	$(PY) tests/benchmarks
+
+lock:  ## needs uv; the lock names no index
+	uv pip compile --quiet pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements.lock
+
+clean:
+	rm -rf .venv .nodes .sandbox test-logs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# uv where it works, else venv and pip; both check the hashes of the lock. The stamp says that it is done.
+.venv/.ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	  { echo "$(PYTHON) is not Python 3.11 to 3.13: name one that is, as in: make PYTHON=python3.12" >&2; exit 1; }
+	@if uv --version >/dev/null 2>&1; then \
+	  uv venv --quiet --allow-existing --python "$(PYTHON)" .venv && \
+	  uv pip install --quiet --python $(PY) --require-hashes -r requirements.lock && \
+	  uv pip install --quiet --python $(PY) --no-deps --no-build-isolation --editable .; \
+	else \
+	  { $(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+	    { echo "Python's venv module is missing; install it: apt-get install python3-venv" >&2; exit 1; }; } && \
+	  $(PYTHON) -m venv .venv && \
+	  $(PY) -m pip install --quiet --require-hashes -r requirements.lock && \
+	  $(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .; \
+	fi
+	@touch $@

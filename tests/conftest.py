@@ -1,0 +1,26 @@
+"""What every test may use: real nodes and the fake chain."""
+
+from __future__ import annotations
+
+import pytest
+
+from fake_adapter import FakeAdapter
+from fake_chain import FakeChain
+from fake_clock import FakeClock
+
+pytest_plugins = ["api_fixtures", "node_fixtures"]
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def fake_chain(clock: FakeClock) -> FakeChain:
+    return FakeChain(clock)
+
+
+@pytest.fixture
+def fake_adapter(fake_chain: FakeChain) -> FakeAdapter:
+    return FakeAdapter(fake_chain)
