@@ -1,0 +1,190 @@
+"""Native value that moves inside contracts, from either trace format. Pure but for the two requests.
+
+A failed call undoes everything below it, although nothing below it says so: a failure is handed down. Both
+formats become the same frames, so that a movement has the same slot whichever node tells of it.
+Sources: geth's callTracer, OpenEthereum's trace module.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from chains.base import ChainMoved, NodeUnavailable
+from chains.evm_blocks import account, quantity
+from chains.evm_moves import Move
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from chains.evm_blocks import Block
+    from chains.rpc import Node
+
+BATCH = 10
+"""Blocks traced in one HTTP request: traces carry all call data, up to 50 MB a block on a busy chain."""
+_MOVING = frozenset({"CALL", "CREATE", "CREATE2", "SELFDESTRUCT"})
+"""The others run foreign code (DELEGATECALL, CALLCODE) or forbid value (STATICCALL): they move nothing."""
+_PRECOMPILED = frozenset(number.to_bytes(20, "big") for number in (*range(1, 0x12), 0x100))
+
+
+class Frame(msgspec.Struct):
+    """A call, a creation or a self-destruction, as the callTracer tells it."""
+
+    type: str
+    sender: str = msgspec.field(name="from", default="")
+    to: str | None = None
+    value: str | None = None
+    error: str | None = None
+    calls: list[Frame] = []
+
+
+class _TracedTx(msgspec.Struct, rename="camel"):
+    tx_hash: str | None = None
+    result: Frame | None = None
+    error: str | None = None
+
+
+class _Action(msgspec.Struct, rename="camel"):
+    call_type: str = ""
+    creation_method: str = ""
+    sender: str = msgspec.field(name="from", default="")
+    to: str | None = None
+    value: str | None = None
+    address: str = ""
+    refund_address: str | None = None
+    balance: str | None = None
+
+
+class _Result(msgspec.Struct):
+    address: str | None = None
+
+
+class ParityTrace(msgspec.Struct, rename="camel"):
+    """One entry of trace_block. `transaction_hash` is None for a block reward."""
+
+    type: str
+    action: _Action
+    trace_address: list[int]
+    transaction_hash: str | None = None
+    block_hash: str | None = None
+    error: str | None = None
+    result: _Result | None = None
+
+
+Frames = dict[str, Frame]
+"""The outermost call of each transaction, by its hash."""
+
+
+async def call_traces(node: Node, blocks: Sequence[Block]) -> list[Frames]:
+    """Return each block's frames through debug_traceBlockByHash."""
+    tracer = {"tracer": "callTracer"}
+    requests = [("debug_traceBlockByHash", [block.hash, tracer]) for block in blocks]
+    answers = await node.calls(requests, of=list[_TracedTx] | None, size=BATCH)
+    return [_by_transaction(block, answer) for block, answer in zip(blocks, answers, strict=True)]
+
+
+async def parity_traces(node: Node, blocks: Sequence[Block]) -> list[Frames]:
+    """Return each block's frames through trace_block; it takes a height, so each entry's block is checked."""
+    requests = [("trace_block", [block.number]) for block in blocks]
+    answers = await node.calls(requests, of=list[ParityTrace] | None, size=BATCH)
+    return [_of_block(block, answer or ()) for block, answer in zip(blocks, answers, strict=True)]
+
+
+def from_parity(traces: Iterable[ParityTrace]) -> Frames:
+    """Return flat traces as frames."""
+    flat: dict[str, dict[tuple[int, ...], Frame]] = defaultdict(dict)
+    for trace in traces:
+        if trace.transaction_hash is not None:
+            flat[trace.transaction_hash][tuple(trace.trace_address)] = _frame(trace)
+    for frames in flat.values():
+        for path, frame in sorted(frames.items(), key=lambda item: item[0]):
+            if path and path[:-1] in frames:
+                frames[path[:-1]].calls.append(frame)
+            elif path:
+                raise NodeUnavailable("the node left out a part of a trace")
+    return {txid: frames[()] for txid, frames in flat.items() if () in frames}
+
+
+def inner_moves(outermost: Frame, asset: str) -> Iterator[Move]:
+    """Yield what moved below the outermost call, in the order of execution.
+
+    The slot is the path of positions, "call:0.1": calls without value to precompiled contracts are not
+    counted, because only some nodes tell of them.
+    """
+    if outermost.error:
+        return
+    waiting = [(frame, path) for path, frame in _numbered(outermost, ())][::-1]
+    while waiting:
+        frame, path = waiting.pop()
+        if frame.error:
+            continue
+        if (move := _move(frame, path, asset)) is not None:
+            yield move
+        waiting += [(each, below) for below, each in _numbered(frame, path)][::-1]
+
+
+def _numbered(frame: Frame, path: tuple[int, ...]) -> list[tuple[tuple[int, ...], Frame]]:
+    told = [each for each in frame.calls if not _untold(each)]
+    return [((*path, number), each) for number, each in enumerate(told)]
+
+
+def _untold(frame: Frame) -> bool:
+    return len(frame.calls) == 0 and not _amount(frame) and account(frame.to) in _PRECOMPILED
+
+
+def _amount(frame: Frame) -> int:
+    return quantity(frame.value) if frame.value and frame.type.upper() in _MOVING else 0
+
+
+def _move(frame: Frame, path: tuple[int, ...], asset: str) -> Move | None:
+    amount, to, sender = _amount(frame), account(frame.to), account(frame.sender)
+    if not amount or to is None or sender is None:
+        return None
+    return Move(asset, "call:" + ".".join(map(str, path)), sender, to, amount)
+
+
+def _frame(trace: ParityTrace) -> Frame:
+    action = trace.action
+    match trace.type:
+        case "call":
+            kind = action.call_type.upper() or "CALL"
+            return Frame(kind, action.sender, action.to, action.value, trace.error, [])
+        case "create" | "create2":
+            made = trace.result.address if trace.result is not None else None
+            return Frame("CREATE", action.sender, made, action.value, trace.error, [])
+        case "suicide" | "selfdestruct":
+            return Frame(
+                "SELFDESTRUCT", action.address, action.refund_address, action.balance, trace.error, []
+            )
+        case other:
+            raise NodeUnavailable(f"the node's trace has an unknown type {other[:20]!r}")
+
+
+def _of_block(block: Block, answer: Sequence[ParityTrace]) -> Frames:
+    if any(each.block_hash not in (None, block.hash) for each in answer):
+        raise ChainMoved(f"the traces of block {quantity(block.number)} belong to another block")
+    return _complete(block, from_parity(answer))
+
+
+def _by_transaction(block: Block, answer: Sequence[_TracedTx] | None) -> Frames:
+    """Old versions of geth name no transaction: then the order is that of the block."""
+    hashes = [tx.hash for tx in block.transactions if not tx.is_system]
+    frames: Frames = {}
+    for place, traced in enumerate(answer or ()):
+        txid = traced.tx_hash or (hashes[place] if place < len(hashes) else "")
+        if traced.result is None:
+            raise NodeUnavailable(
+                f"the node cannot trace {txid}: {(traced.error or 'no reason given')[:100]}"
+            )
+        frames[txid] = traced.result
+    return _complete(block, frames)
+
+
+def _complete(block: Block, frames: Frames) -> Frames:
+    """Refuse a transaction without a trace, and a trace without a transaction of this block."""
+    needed = {tx.hash for tx in block.transactions if not tx.is_system}
+    if not needed <= frames.keys() <= {tx.hash for tx in block.transactions}:
+        raise NodeUnavailable(f"the node did not trace the transactions of block {quantity(block.number)}")
+    return frames
