@@ -1,0 +1,47 @@
+"""Wake-ups inside one process. Only a hint to look sooner: whoever misses one finds the work by polling."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+
+class Signal:
+    """Wakes everyone who waits at the moment it is set."""
+
+    def __init__(self) -> None:
+        """Start unset."""
+        self._event = asyncio.Event()
+
+    def set(self) -> None:
+        """Wake all who wait now."""
+        self._event.set()
+        self._event = asyncio.Event()
+
+    def next(self) -> asyncio.Event:
+        """Return the event of the next wake-up: taken before looking for work, none is missed."""
+        return self._event
+
+    async def wait(self, timeout: float | None, event: asyncio.Event | None = None) -> bool:  # noqa: ASYNC109
+        """Wait for a wake-up (of `event`, if taken before) at most `timeout` seconds; whether it came."""
+        try:
+            async with asyncio.timeout(timeout):
+                await (event or self._event).wait()
+        except TimeoutError:
+            return False
+        return True
+
+
+@dataclass(slots=True)
+class Bus:
+    """`outbox`: deliveries were written. `events`: an event was written. `scan`: a chain has something to do."""
+
+    outbox: Signal = field(default_factory=Signal)
+    events: Signal = field(default_factory=Signal)
+    scan: defaultdict[str, Signal] = field(default_factory=lambda: defaultdict(Signal))
+
+    def published(self) -> None:
+        """Tell the notifier and every listener; call it after the commit."""
+        self.outbox.set()
+        self.events.set()

@@ -1,0 +1,96 @@
+"""Brings a database to this program's schema; refuses one that a newer program made."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlalchemy import Connection, Engine
+
+
+class MigrationError(Exception):
+    """The database cannot be used by this program; one line for the user."""
+
+
+def config(connection: Connection | None = None) -> Config:
+    """Return alembic's configuration; no file is needed."""
+    made = Config()
+    made.set_main_option("script_location", "watcher:migrations")
+    made.set_main_option("path_separator", "os")
+    made.attributes["connection"] = connection
+    return made
+
+
+def upgrade(database: Path) -> None:
+    """Create or migrate the database file. Blocking; the caller owns the database."""
+    engine = _engine(database)
+    try:
+        with engine.begin() as connection:
+            _refuse_newer(connection, database)
+            command.upgrade(config(connection), "head")
+    finally:
+        engine.dispose()
+
+
+def _engine(database: Path) -> Engine:
+    """Open with explicit transactions: the driver's own end at each CREATE TABLE and leave half a schema."""
+    engine = create_engine(make_url("sqlite://").set(database=str(database)))
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: object) -> None:
+        connection.isolation_level = None
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _refuse_newer(connection: Connection, database: Path) -> None:
+    known = {revision.revision for revision in ScriptDirectory.from_config(config()).walk_revisions()}
+    for head in MigrationContext.configure(connection).get_current_heads():
+        if head not in known:
+            raise MigrationError(
+                f"{database} was made by a newer version (schema {head}); "
+                "run that version, or restore a backup"
+            )
+
+
+def state(database: Path) -> str:
+    """Return where a database stands, changing nothing; MigrationError if this program cannot use it."""
+    if not database.exists():
+        return _absent(database)
+    engine = create_engine(
+        "sqlite://", creator=partial(sqlite3.connect, f"{database.absolute().as_uri()}?mode=ro", uri=True)
+    )
+    try:
+        with engine.connect() as connection:
+            _refuse_newer(connection, database)
+            current = set(MigrationContext.configure(connection).get_current_heads())
+    except DBAPIError as error:
+        raise MigrationError(f"{database} cannot be used: {error.orig}") from None
+    finally:
+        engine.dispose()
+    newest = set(ScriptDirectory.from_config(config()).get_heads())
+    return "up to date" if current == newest else "is migrated at the next start"
+
+
+def _absent(database: Path) -> str:
+    folder = next(parent for parent in database.absolute().parents if parent.exists())
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise MigrationError(f"{database} cannot be made: {folder} is not writable for this user")
+    return "not there yet, made at the first start"
