@@ -1,0 +1,187 @@
+"""The only sender of webhooks: takes what is due, posts it, writes down what came of it.
+
+Reads the outbox alone and decides no status. Each turn is one short transaction that writes the results of
+the sends that ended and claims what comes next; the sends themselves run outside of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING, TypeVar
+
+import structlog
+
+from watcher import claims, results
+from watcher.lanes import Lanes
+from watcher.sending import Sender
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Sequence
+    from datetime import datetime
+    from ipaddress import IPv4Network, IPv6Network
+
+    from watcher.bus import Bus
+    from watcher.claims import Claim, Lane
+    from watcher.metrics import Metrics
+    from watcher.model import Clock
+    from watcher.results import Result
+    from watcher.store import Store
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+POLL = 1.0
+"""Seconds between two looks at the outbox when nothing wakes it."""
+COUNT_EVERY = 15.0
+GRACE = 10.0
+"""Seconds that sends under way get to end when the notifier is stopped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotifierOptions:
+    """`invoice_secrets`, newest first, sign for an invoice's own `webhook_url`."""
+
+    allow_private: Sequence[IPv4Network | IPv6Network] = ()
+    invoice_secrets: Sequence[str] = ()
+    version: str
+
+
+class Notifier:
+    """Runs until it is stopped; whatever it does not expect ends it, and so the process."""
+
+    def __init__(  # noqa: PLR0913 - what the composition root has
+        self,
+        store: Store,
+        bus: Bus,
+        options: NotifierOptions,
+        metrics: Metrics,
+        *,
+        clock: Clock,
+        random: Callable[[], float],
+        heartbeat: Callable[[], None],
+    ) -> None:
+        """`random` yields numbers from [0, 1); `heartbeat` is called at every turn."""
+        self._store, self._bus, self._options, self._metrics = store, bus, options, metrics
+        self._clock, self._random, self._heartbeat = clock, random, heartbeat
+        self._lanes = Lanes()
+        self._sends: set[asyncio.Task[None]] = set()
+        self._ended: list[Result] = []
+        self._after = ""
+        self._counted_at = float("-inf")
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Claim nothing more; `run` ends when the sends under way have, or after GRACE seconds."""
+        self._stopping = True
+        self._bus.outbox.set()
+
+    async def run(self) -> None:
+        """Send until stopped. A claim left by a process that died is taken again at once."""
+        async with self._store.write() as conn:
+            await claims.release_all(conn)
+        options = self._options
+        async with (
+            Sender(options.version, options.allow_private, options.invoice_secrets, self._clock) as sender,
+            asyncio.TaskGroup() as group,
+        ):
+            try:
+                await self._loop(sender, group)
+            finally:
+                await self._drain()
+
+    async def _loop(self, sender: Sender, group: asyncio.TaskGroup) -> None:
+        while not self._stopping:
+            wake = self._bus.outbox.next()
+            taken, wait = await _unbroken(self._turn())
+            for claim in taken:
+                self._start(claim, sender, group)
+            self._heartbeat()
+            await self._bus.outbox.wait(wait, wake)
+
+    def _start(self, claim: Claim, sender: Sender, group: asyncio.TaskGroup) -> None:
+        self._lanes.start(claim.endpoint_id, claim.delivery_id, monotonic())
+        task = group.create_task(self._send(claim, sender), name=f"send {claim.delivery_id}")
+        self._sends.add(task)
+        task.add_done_callback(self._sends.discard)
+
+    async def _send(self, claim: Claim, sender: Sender) -> None:
+        ok = False
+        try:
+            result = await sender.send(claim)
+            ok = result.ok
+            self._ended.append(result)
+            self._observe(result)
+        finally:
+            self._lanes.finish(claim.endpoint_id, claim.delivery_id, monotonic(), ok=ok)
+            self._bus.outbox.set()
+
+    def _observe(self, result: Result) -> None:
+        self._metrics.deliveries.labels("ok" if result.ok else "failed").inc()
+        self._metrics.delivery_seconds.observe(result.duration.total_seconds())
+        claim = result.claim
+        log.info(
+            "delivery.attempted",
+            delivery=claim.delivery_id,
+            event_id=claim.event_id,
+            endpoint=claim.endpoint_id,
+            attempt=claim.attempts + 1,
+            status=result.status,
+            error=result.error,
+        )
+
+    async def _turn(self) -> tuple[Sequence[Claim], float]:
+        """Record what ended and claim what is due; return the claims and the seconds until the next look."""
+        ended, self._ended = self._ended, []
+        now, mono = self._clock(), monotonic()
+        async with self._store.write() as conn:
+            told = await results.record(conn, ended, now, self._random) if ended else False
+            waiting = await claims.lanes(conn, now)
+            taken = await claims.claim(conn, self._rooms(waiting, mono), self._lanes.free(mono), now)
+            if mono - self._counted_at > COUNT_EVERY:
+                self._counted_at = mono
+                self._metrics.deliveries_pending.set(await claims.pending(conn))
+        if told:
+            self._bus.published()
+        return taken, self._pause(waiting, now, mono)
+
+    def _rooms(self, waiting: Sequence[Lane], mono: float) -> dict[str, int]:
+        """Return the room of each endpoint with something due; another one is the first each time."""
+        due = [lane.endpoint_id for lane in waiting if lane.due]
+        turned = [one for one in due if one > self._after] + [one for one in due if one <= self._after]
+        rooms = {one: room for one in turned if (room := self._lanes.room(one, mono)) > 0}
+        self._after = next(iter(rooms), self._after)
+        return rooms
+
+    def _pause(self, waiting: Sequence[Lane], now: datetime, mono: float) -> float:
+        timers = [(lane.next_at - now).total_seconds() for lane in waiting if lane.next_at]
+        probes = [self._lanes.wait(lane.endpoint_id, mono) for lane in waiting if lane.due]
+        return min([POLL, *timers, *probes])
+
+    async def _drain(self) -> None:
+        """Let the sends under way end, give up the rest, and write down what came of them."""
+        try:
+            if self._sends:
+                await asyncio.wait(self._sends, timeout=GRACE if self._stopping else 0)
+        finally:
+            for task in self._sends:
+                task.cancel()
+            ended, self._ended = self._ended, []
+            if ended:
+                await _unbroken(self._record(ended))
+
+    async def _record(self, ended: Sequence[Result]) -> None:
+        async with self._store.write() as conn:
+            await results.record(conn, ended, self._clock(), self._random)
+
+
+async def _unbroken(work: Coroutine[None, None, T]) -> T:
+    """Await work that a cancellation may delay but never cut in two."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise

@@ -1,0 +1,192 @@
+"""What came of the attempts, written down: attempts, the next moment of each delivery, endpoints given up.
+
+The other half of the outbox, in one transaction for any number of results. Knows no HTTP.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from sqlalchemy import bindparam, func, insert, or_, select, update
+
+from watcher.ids import new_id
+from watcher.model import Event, EventType
+from watcher.outbox import publish
+from watcher.render import body, moment
+from watcher.retry import HOLDING_ATTEMPTS, next_attempt
+from watcher.tables import ATTEMPT, DELIVERY, ENDPOINT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from watcher.claims import Claim
+
+GIVE_UP_AFTER = timedelta(days=5)
+"""An endpoint whose every attempt failed for so long is disabled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of one attempt, made at `at`. `error` is None exactly when the receiver took the event."""
+
+    claim: Claim
+    at: datetime
+    duration: timedelta
+    status: int | None = None
+    error: str | None = None
+    answer: bytes | None = None
+    retry_after: timedelta | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the event was delivered."""
+        return self.error is None
+
+
+async def record(
+    conn: AsyncConnection, results: Sequence[Result], now: datetime, random: Callable[[], float]
+) -> bool:
+    """Write results down, but those whose claim was taken over; return whether an event was told.
+
+    `now` is when the waits begin.
+    """
+    mine = await _held(conn, results)
+    if not mine:
+        return False
+    await conn.execute(_write_attempt, [_attempt_values(result) for result in mine])
+    waits = [_verdict(result, now, random()) for result in mine]
+    await conn.execute(_write_verdict, waits)
+    held = [_hold(r, wait["b_next_at"]) for r, wait in zip(mine, waits, strict=True) if _holds(r)]
+    if held:
+        await conn.execute(_hold_successors, held)
+    await _judge(conn, mine)
+    return await _disable(conn, mine, now)
+
+
+async def _held(conn: AsyncConnection, results: Sequence[Result]) -> list[Result]:
+    """Return the results whose claim is still the sender's: the fence against a sender that was too slow."""
+    ids = [result.claim.delivery_id for result in results]
+    rows = await conn.execute(select(DELIVERY.c.id, DELIVERY.c.claim).where(DELIVERY.c.id.in_(ids)))
+    tokens = {delivery_id: token for delivery_id, token in rows}  # noqa: C416 - rows are not pairs to mypy
+    return [result for result in results if tokens.get(result.claim.delivery_id) == result.claim.token]
+
+
+_write_attempt = insert(ATTEMPT).values(
+    number=select(func.count() + 1).where(ATTEMPT.c.delivery_id == bindparam("b_delivery")).scalar_subquery()
+)
+_write_verdict = (
+    update(DELIVERY)
+    .where(DELIVERY.c.id == bindparam("b_id"))
+    .values(
+        state=bindparam("b_state"),
+        attempts=bindparam("b_attempts"),
+        next_at=bindparam("b_next_at"),
+        delivered_at=bindparam("b_delivered_at"),
+        claim=None,
+        claimed_until=None,
+    )
+)
+_hold_successors = (
+    update(DELIVERY)
+    .where(
+        DELIVERY.c.endpoint_id == bindparam("b_endpoint"),
+        DELIVERY.c.invoice_id == bindparam("b_invoice"),
+        DELIVERY.c.event_seq > bindparam("b_seq"),
+        DELIVERY.c.state == "pending",
+        DELIVERY.c.next_at < bindparam("b_until"),
+    )
+    .values(next_at=bindparam("b_until"))
+)
+"""They could not go before: without it the queue is searched past them again and again."""
+
+
+def _attempt_values(result: Result) -> dict[str, object]:
+    return {
+        "b_delivery": result.claim.delivery_id,
+        "delivery_id": result.claim.delivery_id,
+        "at": result.at,
+        "duration_ms": result.duration // timedelta(milliseconds=1),
+        "status": result.status,
+        "error": result.error,
+        "answer": result.answer,
+    }
+
+
+def _verdict(result: Result, now: datetime, random: float) -> dict[str, object]:
+    attempts = result.claim.attempts + 1
+    again = None if result.ok else next_attempt(attempts, now, random, result.retry_after)
+    return {
+        "b_id": result.claim.delivery_id,
+        "b_state": "delivered" if result.ok else "pending" if again else "dead",
+        "b_attempts": attempts,
+        "b_next_at": again,
+        "b_delivered_at": now if result.ok else None,
+    }
+
+
+def _holds(result: Result) -> bool:
+    claim = result.claim
+    return not result.ok and claim.invoice_id is not None and claim.attempts + 1 < HOLDING_ATTEMPTS
+
+
+def _hold(result: Result, until: object) -> dict[str, object]:
+    claim = result.claim
+    return {
+        "b_endpoint": claim.endpoint_id,
+        "b_invoice": claim.invoice_id,
+        "b_seq": claim.event_seq,
+        "b_until": until,
+    }
+
+
+async def _judge(conn: AsyncConnection, results: Sequence[Result]) -> None:
+    """Keep since when each endpoint has failed without a success in between."""
+    good = {result.claim.endpoint_id for result in results if result.ok}
+    since = ENDPOINT.c.failing_since
+    mend = update(ENDPOINT).where(ENDPOINT.c.id.in_(good), since.is_not(None)).values(failing_since=None)
+    await conn.execute(mend)
+    bad = {r.claim.endpoint_id: r.at for r in reversed(results) if r.claim.endpoint_id not in good}
+    if bad:
+        mark = update(ENDPOINT).where(ENDPOINT.c.id == bindparam("b_id"), since.is_(None))
+        rows = [{"b_id": endpoint_id, "b_at": at} for endpoint_id, at in bad.items()]
+        await conn.execute(mark.values(failing_since=bindparam("b_at")), rows)
+
+
+async def _disable(conn: AsyncConnection, results: Sequence[Result], now: datetime) -> bool:
+    """Disable the endpoints that answered 410 or have failed for five days, and tell the others."""
+    gone = {result.claim.endpoint_id for result in results if result.status == HTTPStatus.GONE}
+    failed = {result.claim.endpoint_id for result in results if not result.ok}
+    if not failed:
+        return False
+    given_up = ENDPOINT.c.failing_since <= now - GIVE_UP_AFTER
+    rows = await conn.execute(
+        update(ENDPOINT)
+        .where(
+            ENDPOINT.c.id.in_(failed), ENDPOINT.c.state == "active", or_(ENDPOINT.c.id.in_(gone), given_up)
+        )
+        .values(state="disabled")
+        .returning(ENDPOINT.c.id, ENDPOINT.c.url)
+    )
+    events = []
+    for endpoint_id, url in rows.all():
+        reason = (
+            "the receiver answered 410 Gone" if endpoint_id in gone else "every attempt of five days failed"
+        )
+        why = update(ENDPOINT).where(ENDPOINT.c.id == endpoint_id).values(disabled_reason=reason)
+        await conn.execute(why)
+        events.append(_disabled(endpoint_id, url, reason, now))
+    if events:
+        await publish(conn, events, now)
+    return bool(events)
+
+
+def _disabled(endpoint_id: str, url: str, reason: str, now: datetime) -> Event:
+    kind = EventType.WEBHOOK_DISABLED
+    data = {"webhook": {"id": endpoint_id, "url": url}, "reason": reason, "since": moment(now)}
+    return Event(id=new_id("evt"), type=kind, occurred_at=now, body=body(kind, now, data))

@@ -1,0 +1,150 @@
+"""One attempt to deliver: sign, post, read the answer, judge it. Keeps nothing and knows no database.
+
+Whatever a receiver or the way to it can do wrong becomes a failed result; nothing of it is raised.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from http import HTTPStatus
+from time import monotonic
+from typing import TYPE_CHECKING, Self
+
+import aiohttp
+from aiohttp.resolver import ThreadedResolver
+
+from watcher import signing
+from watcher.egress import Blocked, guard
+from watcher.results import Result
+from watcher.retry import parse_retry_after
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from ipaddress import IPv4Network, IPv6Network
+
+    from watcher.claims import Claim
+    from watcher.model import Clock
+
+CONNECT_SECONDS = 5
+WHOLE_SECONDS = 20
+ANSWER_BYTES = 4096
+ERROR_LENGTH = 300
+KEEP_SECONDS = 2
+"""Shorter than any usual server keeps an idle connection: a POST on one that it just closed fails."""
+
+
+class Sender:
+    """The HTTP session that all webhooks go through; an asynchronous context manager."""
+
+    def __init__(
+        self,
+        version: str,
+        allow_private: Sequence[IPv4Network | IPv6Network],
+        invoice_secrets: Sequence[str],
+        clock: Clock,
+    ) -> None:
+        """`invoice_secrets` sign where an endpoint has no secret of its own."""
+        self._version, self._allow = version, allow_private
+        self._invoice_secrets, self._clock = invoice_secrets, clock
+
+    async def __aenter__(self) -> Self:
+        """Open the session; only the guard makes its sockets, and no shop sees another one's cookies."""
+        connector = aiohttp.TCPConnector(
+            limit=0,
+            resolver=ThreadedResolver(),
+            socket_factory=guard(self._allow),
+            keepalive_timeout=KEEP_SECONDS,
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            timeout=aiohttp.ClientTimeout(total=WHOLE_SECONDS, connect=CONNECT_SECONDS),
+            headers={
+                "content-type": "application/json",
+                "accept-encoding": "identity",
+                "user-agent": f"deposit-watcher/{self._version}",
+            },
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            read_bufsize=ANSWER_BYTES,
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close every connection."""
+        await self._session.close()
+
+    async def send(self, claim: Claim) -> Result:
+        """Make one attempt; never longer than WHOLE_SECONDS."""
+        at, began = self._clock(), monotonic()
+        status: int | None = None
+        answer: bytes | None = None
+        retry_after: timedelta | None = None
+        secrets = signing.current(claim.secrets, at) or self._invoice_secrets
+        headers = signing.headers(secrets, claim.event_id, at, claim.body)
+        try:
+            async with self._session.post(
+                claim.url, data=claim.body, headers=headers, allow_redirects=False
+            ) as response:
+                status = response.status
+                retry_after = parse_retry_after(response.headers.get("retry-after"), at)
+                answer = await _read(response.content)
+                error = _fault(status, answer, claim.success_body)
+        except (aiohttp.ClientError, OSError, UnicodeError) as failure:  # the last: a host that IDNA refuses
+            error = None if _accepted(status, claim) else _reason(failure)
+        return Result(
+            claim=claim,
+            at=at,
+            duration=timedelta(seconds=monotonic() - began),
+            status=status,
+            error=error,
+            answer=answer,
+            retry_after=retry_after,
+        )
+
+
+async def _read(stream: aiohttp.StreamReader) -> bytes:
+    """Return the first bytes of the answer; a longer one closes the connection unread (hazard 132)."""
+    answer = b""
+    while len(answer) < ANSWER_BYTES and (piece := await stream.read(ANSWER_BYTES - len(answer))):
+        answer += piece
+    return answer
+
+
+def _accepted(status: int | None, claim: Claim) -> bool:
+    """Whether the status alone already said yes: a broken body after it takes nothing back."""
+    return claim.success_body is None and status is not None and _fault(status, b"", None) is None
+
+
+def _fault(status: int, answer: bytes, wanted: str | None) -> str | None:
+    """Return why an answer is no success, None if it is one."""
+    if wanted is not None:
+        if status != HTTPStatus.OK:
+            return f"the receiver answered {status}; 200 with the body {wanted!r} is success"
+        return None if answer == wanted.encode() else f"the answer is not {wanted!r}"
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        return f"the receiver answered {status}; redirects are not followed"
+    return (
+        None if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES else f"the receiver answered {status}"
+    )
+
+
+def _reason(failure: aiohttp.ClientError | OSError | UnicodeError) -> str:
+    """Return one line about why there was no answer; never the URL, which may hold a token."""
+    match failure:
+        case aiohttp.ClientConnectorCertificateError():
+            text = f"the certificate is not accepted: {failure.certificate_error}"
+        case aiohttp.ClientConnectorError(os_error=Blocked()):
+            text = str(failure.os_error)
+        case aiohttp.ClientConnectorError():
+            text = f"cannot connect to {failure.host}: {failure.os_error}"
+        case aiohttp.ConnectionTimeoutError():
+            text = f"no connection within {CONNECT_SECONDS} seconds"
+        case TimeoutError():
+            text = f"no answer within {WHOLE_SECONDS} seconds"
+        case aiohttp.ClientResponseError():
+            text = f"the answer is not HTTP: {failure.message}"
+        case aiohttp.InvalidURL() | UnicodeError():
+            text = "the URL cannot be dialled"
+        case _:
+            text = f"{type(failure).__name__}: {failure}"
+    return " ".join(text.split())[:ERROR_LENGTH]
