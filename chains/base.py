@@ -21,7 +21,7 @@ class ChainError(Exception):
     """
 
 
-class NodeUnavailable(ChainError):
+class NodeUnavailable(ChainError):  # noqa: N818 - DESIGN names the errors by what happened
     """Down, warming up, rate limited, timed out, or an answer that means "unknown"."""
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
@@ -30,11 +30,11 @@ class NodeUnavailable(ChainError):
         self.retry_after = retry_after
 
 
-class ChainMoved(ChainError):
+class ChainMoved(ChainError):  # noqa: N818
     """Two answers belong to different forks, or a block left the chain while it was read."""
 
 
-class NodeMisbehaved(ChainError):
+class NodeMisbehaved(ChainError):  # noqa: N818
     """The node serves another chain, or gave an answer that cannot be true."""
 
 
@@ -161,7 +161,7 @@ class Finding:
 
 
 class ChainAdapter(Protocol):
-    """States facts about one chain. Keeps no cursor and decides nothing. Every method may raise ChainError."""
+    """States facts about one chain; keeps no cursor and decides nothing. Any method may raise ChainError."""
 
     name: str
     chain_id: str
@@ -221,7 +221,7 @@ class ChainAdapter(Protocol):
         """Return what identifies the configured key and script: chains that answer the same share indexes."""
 
     async def spending_cost(self, asset: str) -> int:
-        """Return the estimated cost, in base units, of spending one deposit of the native coin; 0 for a token."""
+        """Return what spending one deposit of the native coin costs, in base units; 0 for a token."""
 
     def payment_uri(self, address: str, asset: str, amount: int) -> str:
         """Return the wallet link (BIP-21, EIP-681) that asks for `amount` base units."""

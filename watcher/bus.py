@@ -24,7 +24,7 @@ class Signal:
         return self._event
 
     async def wait(self, timeout: float | None, event: asyncio.Event | None = None) -> bool:  # noqa: ASYNC109
-        """Wait for a wake-up (of `event`, if taken before) at most `timeout` seconds; whether it came."""
+        """Wait at most `timeout` seconds for a wake-up (of `event`, if taken before); True if it came."""
         try:
             async with asyncio.timeout(timeout):
                 await (event or self._event).wait()
@@ -35,7 +35,7 @@ class Signal:
 
 @dataclass(slots=True)
 class Bus:
-    """`outbox`: deliveries were written. `events`: an event was written. `scan`: a chain has something to do."""
+    """`outbox`: deliveries were written. `events`: an event was. `scan`: a chain has something to do."""
 
     outbox: Signal = field(default_factory=Signal)
     events: Signal = field(default_factory=Signal)

@@ -1,0 +1,117 @@
+"""The installed `watcher` command as a process, and a client of its HTTP API."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+COMMAND = Path(sys.executable).with_name("watcher")
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+class Daemon:
+    """One configuration file and the daemon that runs on it; `kill` is SIGKILL."""
+
+    def __init__(self, folder: Path, chains: str, shop_url: str, secret: str) -> None:
+        self.port = free_port()
+        self.config = folder / "watcher.toml"
+        self.log = folder / "daemon.log"
+        self.key = ""
+        self.process: subprocess.Popen[bytes] | None = None
+        self.config.write_text(
+            f"""[server]
+port = {self.port}
+public_url = "http://127.0.0.1:{self.port}"
+
+[database]
+url = "sqlite:///watcher.db"
+
+[webhooks]
+allow_private = ["127.0.0.0/8"]
+
+[[webhooks.endpoints]]
+url = "{shop_url}"
+secret = "{secret}"
+
+{chains}
+"""
+        )
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run another command beside the daemon, or without it."""
+        line = [str(COMMAND), "--config", str(self.config), *arguments]
+        return subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+
+    async def start(self) -> None:
+        """Start it and wait until it answers; make the API key at the first time."""
+        if not self.key:
+            made = self.command("key", "create", "tests", "--scope", "admin")
+            assert made.returncode == 0, made.stderr
+            self.key = made.stdout.splitlines()[0]
+        self.process = self._spawn()
+        async with asyncio.timeout(30), aiohttp.ClientSession() as session:
+            while not await self._answers(session):
+                assert self.process.poll() is None, self.log.read_text()
+                await asyncio.sleep(0.05)
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        with self.log.open("ab") as log:
+            line = [str(COMMAND), "--config", str(self.config), "run"]
+            return subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    async def _answers(self, session: aiohttp.ClientSession) -> bool:
+        try:
+            async with session.get(f"http://127.0.0.1:{self.port}/healthz") as answer:
+                return answer.status == 200
+        except aiohttp.ClientError:
+            return False
+
+    def kill(self) -> None:
+        """End it as a power cut does."""
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+
+    def terminate(self) -> int:
+        """Ask it to end; return its exit status."""
+        assert self.process is not None
+        self.process.terminate()
+        return self.process.wait(timeout=30)
+
+    async def call(self, method: str, path: str, body: Any = None, expect: int = 200) -> Any:
+        """Call the HTTP API with the key and return the JSON."""
+        headers = {"Authorization": f"Bearer {self.key}"}
+        url = f"http://127.0.0.1:{self.port}{path}"
+        async with (
+            aiohttp.ClientSession(headers=headers) as session,
+            session.request(method, url, json=body) as answer,
+        ):
+            text = await answer.text()
+            assert answer.status == expect, text
+            return await answer.json() if text else None
+
+    async def ready(self, within: float = 30.0) -> None:
+        """Wait until every chain is followed live."""
+        async with asyncio.timeout(within), aiohttp.ClientSession() as session:
+            while True:
+                async with session.get(f"http://127.0.0.1:{self.port}/readyz") as answer:
+                    if answer.status == 200:
+                        return
+                await asyncio.sleep(0.1)
+
+    async def invoice(self, **body: Any) -> dict[str, Any]:
+        """Create an invoice by HTTP."""
+        made: dict[str, Any] = await self.call("POST", "/v1/invoices", body, expect=201)
+        return made

@@ -1,0 +1,1 @@
+"""The HTTP API: reads the ledger, and writes facts into it. Decides no status."""

@@ -1,0 +1,85 @@
+"""What a request may use: the services behind the API, who calls, and the checked input. Knows no route."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from chains.base import ChainAdapter
+    from watcher.actions import Actions
+    from watcher.apikeys import Scope
+    from watcher.bus import Bus
+    from watcher.idempotency import Idempotency
+    from watcher.metrics import Metrics
+    from watcher.model import ChainStatus, Clock
+    from watcher.render import Links
+    from watcher.settings import Settings
+    from watcher.store import Store
+
+
+DOCUMENT: web.AppKey[dict[str, Any]] = web.AppKey("document", dict)
+"""Where an application keeps its OpenAPI document."""
+
+
+@dataclass(slots=True)
+class Life:
+    """Whether the server is going down, and how many streams are open."""
+
+    closing: bool = False
+    streams: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiContext:
+    """The services behind the API, made by the composition root; several servers may share them."""
+
+    settings: Settings
+    store: Store
+    chains: Mapping[str, ChainAdapter]
+    actions: Actions
+    bus: Bus
+    clock: Clock
+    chain_status: Callable[[str], ChainStatus]
+    links: Links
+    metrics: Metrics
+    version: str
+    life: Life = field(default_factory=Life)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sent a request: an API key, or "local" through the Unix socket."""
+
+    id: str
+    name: str
+    scope: Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request with everything checked that can be checked before its handler: key, query and body."""
+
+    context: ApiContext
+    caller: Caller
+    request: web.Request
+    query: Any
+    body: Any
+    idempotency: Idempotency | None
+
+    @property
+    def id(self) -> str:
+        """The identifier in the path."""
+        return self.request.match_info["id"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a handler answers: a status and what becomes JSON; None is an empty body."""
+
+    content: Any
+    status: int = 200

@@ -1,0 +1,47 @@
+"""API keys over HTTP. A new key is in the answer to its creation, and nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from pydantic import Field
+
+from watcher import apikeys
+from watcher.api.context import Answer, Call
+from watcher.api.openapi import Routes
+from watcher.api.schema_works import Key, NewKey
+from watcher.api.values import Body, Page, page
+from watcher.apikeys import Scope
+
+routes = Routes()
+
+
+class KeyDraft(Body):
+    """A key to be made. `name` tells people whose it is."""
+
+    name: str = Field(pattern=apikeys.NAME)
+    scope: Scope = Scope.READ
+
+
+@routes.add("POST", "/v1/keys", body=KeyDraft, answer=NewKey, status=201, errors=(409,))
+async def create(call: Call) -> Answer:
+    """Make an API key. Its answer is never kept, so no Idempotency-Key: a name can be used once only."""
+    context, draft = call.context, call.body
+    async with context.store.write() as conn:
+        key, secret = await apikeys.create(conn, draft.name, draft.scope, context.clock())
+    return Answer({**asdict(key), "key": secret}, 201)
+
+
+@routes.add("GET", "/v1/keys", answer=Page[Key])
+async def listing(call: Call) -> Answer:
+    """List the API keys, revoked ones too, newest first."""
+    async with call.context.store.read() as conn:
+        return Answer(page([asdict(key) for key in await apikeys.listing(conn)], None))
+
+
+@routes.add("DELETE", "/v1/keys/{id}", status=204)
+async def revoke(call: Call) -> Answer:
+    """Revoke an API key, by its id or its name. It ends at once and for ever."""
+    async with call.context.store.write() as conn:
+        await apikeys.revoke(conn, call.id, call.context.clock())
+    return Answer(None, 204)

@@ -1,0 +1,134 @@
+"""From a request's bytes to checked input: strict JSON, query parameters, the Idempotency-Key.
+
+Everything refused here is one line that names the field. Knows no route.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import math
+import re
+from typing import TYPE_CHECKING, Any, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from watcher.errors import Refused
+from watcher.idempotency import Idempotency
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aiohttp import web
+    from multidict import MultiMapping
+
+    from watcher.model import Clock
+
+BODY_LIMIT = 64 * 1024
+"""Bytes of a request's body, at most."""
+
+_KEY = re.compile(r"[!-~]{1,255}")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name appears twice in one object")
+    return found
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is no number of JSON")
+    return value
+
+
+def read_json(raw: bytes) -> Any:
+    """Return what the bytes say; Refused (400) if they are not JSON, or could be read in two ways."""
+    try:
+        value = json.loads(
+            raw.decode(), object_pairs_hook=_object, parse_float=_number, parse_constant=_number
+        )
+        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair decodes, but is no text
+    except UnicodeError:
+        raise Refused("malformed_json", "the body is not UTF-8 text", status=400) from None
+    except (ValueError, RecursionError) as error:
+        raise Refused("malformed_json", f"the body is not JSON: {_brief(error)}", status=400) from None
+    return value
+
+
+def _brief(error: Exception) -> str:
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]
+
+
+async def read_body(request: web.Request, model: type[BaseModel]) -> Any:
+    """Return the checked body. Nothing sent at all means an object without fields."""
+    raw = await request.read()
+    value = read_json(raw) if raw.strip() else {}
+    return check(model, value, "field")
+
+
+def read_query(query: MultiMapping[str], model: type[BaseModel]) -> Any:
+    """Return the checked query parameters; a list takes several values, repeated or by commas."""
+    values: dict[str, Any] = {}
+    for name in query:
+        given = query.getall(name)
+        field = model.model_fields.get(name)
+        if field is not None and get_origin(field.annotation) is tuple:
+            values[name] = [part for value in given for part in value.split(",") if part]
+        elif len(given) > 1:
+            raise Refused("invalid", "was given more than once", field=name)
+        else:
+            values[name] = given[0]
+    return check(model, values, "query parameter")
+
+
+def check(model: type[BaseModel], value: Any, noun: str) -> Any:
+    """Return the value as the model reads it; Refused (422) names the first field that is wrong."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise _refused(error, model, noun) from None
+
+
+def _refused(error: ValidationError, model: type[BaseModel], noun: str) -> Refused:
+    first = error.errors(include_url=False, include_context=False)[0]
+    path = ".".join(str(part) for part in first["loc"])
+    match first["type"]:
+        case "extra_forbidden":
+            return Refused("unknown_field", f"unknown {noun}{_suggest(path, model.model_fields)}", field=path)
+        case "missing":
+            message = "is required"
+        case "model_type" | "dict_type":
+            message = "must be a JSON object" if path else "the body must be a JSON object"
+        case "string_unicode":
+            message, path = "is not UTF-8 text", path.encode("ascii", "replace").decode()
+        case _:
+            message = first["msg"].removeprefix("Value error, ")
+    return Refused("invalid", message, field=path or _subject(message, model))
+
+
+def _subject(message: str, model: type[BaseModel]) -> str | None:
+    """Return the field with which a message about the whole object begins."""
+    word = message.partition(" ")[0]
+    return word if word in model.model_fields else None
+
+
+def _suggest(name: str, known: Mapping[str, object]) -> str:
+    near = difflib.get_close_matches(name, known, 1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def read_idempotency(request: web.Request, key_id: str, body: Any, clock: Clock) -> Idempotency | None:
+    """Return what makes this request recognisable when it comes again, None if its sender does not care."""
+    keys = request.headers.getall("Idempotency-Key", [])
+    if not keys:
+        return None
+    if len(keys) > 1 or not _KEY.fullmatch(keys[0]):
+        message = "must be one value of 1 to 255 visible ASCII characters"
+        raise Refused("invalid", message, field="Idempotency-Key")
+    canonical = json.dumps(body.model_dump(mode="json", exclude_unset=True), sort_keys=True)
+    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    return Idempotency(key_id, request.path, keys[0], digest, clock())

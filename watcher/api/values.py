@@ -1,0 +1,83 @@
+"""The types of query parameters: text from an address line, read strictly, named in OpenAPI."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+MAX_SEQ = 2**63 - 1
+PAGE = 50
+MAX_PAGE = 200
+
+T = TypeVar("T")
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
+
+
+def _whole(value: object) -> object:
+    """Refuse what pydantic would read generously: " 5", "5.0", "1_000"."""
+    if isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,20}", value):
+        raise ValueError("must be a whole number")
+    return value
+
+
+def _flag(value: object) -> object:
+    if value not in {"true", "false"}:
+        raise ValueError("must be true or false")
+    return value == "true"
+
+
+def read_time(value: object) -> datetime:
+    """Return an RFC 3339 time in UTC. A "+" that became a space in an address line is forgiven."""
+    text = re.sub(r" (\d\d:\d\d)$", r"+\1", value) if isinstance(value, str) else ""
+    if not _TIME.fullmatch(text):
+        raise ValueError("must be a time as in RFC 3339, such as 2026-11-22T12:00:00Z")
+    try:
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError("is no moment in the calendar") from None
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+Flag = Annotated[bool, BeforeValidator(_flag)]
+Time = Annotated[datetime, BeforeValidator(read_time)]
+Seq = Annotated[Whole, Field(ge=0, le=MAX_SEQ)]
+Limit = Annotated[Whole, Field(ge=1, le=MAX_PAGE)]
+
+
+class Query(BaseModel):
+    """Query parameters: unknown ones are refused. A list takes several values, repeated or by commas."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PageQuery(Query):
+    """The parameters of every list."""
+
+    cursor: str | None = Field(default=None, max_length=200, description="`next` of the page before.")
+    limit: Limit = PAGE
+
+
+class Body(BaseModel):
+    """A request's JSON object: unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Empty(Body):
+    """No field at all."""
+
+
+class Page(BaseModel, Generic[T]):
+    """One page of a list; `next` is the cursor of the following page, null on the last."""
+
+    data: list[T]
+    next: str | None
+
+
+def page(data: list[Any], following: str | None) -> dict[str, Any]:
+    """Return one page as every list answers it."""
+    return {"data": data, "next": following}

@@ -1,0 +1,129 @@
+"""The receivers of webhooks: make, list, change, remove, test, rotate the secret, send again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from watcher import endpoints
+from watcher.api.context import Answer, Call
+from watcher.api.dispatch import once
+from watcher.api.openapi import Routes
+from watcher.api.schema_works import Replayed, SentTest, Webhook, WebhookWithSecret
+from watcher.api.values import Body, Empty, Page, PageQuery, Time, page
+from watcher.receivers import EndpointDraft, EndpointPatch, Rotation, Rules
+from watcher.replay import replay
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from watcher.api.context import ApiContext
+
+routes = Routes()
+
+
+class ReplayDraft(Body):
+    """From when on: deliveries made at that moment or later."""
+
+    after: Time
+
+
+def _rules(context: ApiContext) -> Rules:
+    return Rules(context.settings.webhooks.allow_private, context.chains)
+
+
+@routes.add("POST", "/v1/webhooks", body=EndpointDraft, answer=WebhookWithSecret, status=201, repeatable=True)
+async def create(call: Call) -> Answer:
+    """Add an endpoint. Its secret is in this answer and in that of `rotate`, and nowhere else."""
+    context = call.context
+
+    async def effect(conn: AsyncConnection) -> dict[str, Any]:
+        return await endpoints.create(conn, call.body, _rules(context), context.clock())
+
+    return await once(call, 201, effect)
+
+
+@routes.add("GET", "/v1/webhooks", query=PageQuery, answer=Page[Webhook])
+async def listing(call: Call) -> Answer:
+    """List the endpoints, but for the invoices' own."""
+    async with call.context.store.read() as conn:
+        shown, following = await endpoints.page(conn, call.query.cursor, call.query.limit)
+    return Answer(page(shown, following))
+
+
+@routes.add("GET", "/v1/webhooks/{id}", answer=Webhook)
+async def one(call: Call) -> Answer:
+    """Show an endpoint."""
+    async with call.context.store.read() as conn:
+        return Answer(await endpoints.get(conn, call.id))
+
+
+@routes.add("PATCH", "/v1/webhooks/{id}", body=EndpointPatch, answer=Webhook, errors=(409,))
+async def change(call: Call) -> Answer:
+    """Change an endpoint. `state` active enables it again, and what waits is sent."""
+    context = call.context
+    async with context.store.write() as conn:
+        content = await endpoints.patch(conn, call.id, call.body, _rules(context))
+    context.bus.published()
+    return Answer(content)
+
+
+@routes.add(
+    "POST", "/v1/webhooks/{id}/test", body=Empty, answer=SentTest, status=202, errors=(409,), repeatable=True
+)
+async def test(call: Call) -> Answer:
+    """Send a `webhook.test` to this endpoint alone."""
+    context = call.context
+
+    async def effect(conn: AsyncConnection) -> dict[str, Any]:
+        return await endpoints.test(conn, call.id, context.clock())
+
+    answer = await once(call, 202, effect)
+    context.bus.published()
+    return answer
+
+
+@routes.add(
+    "POST",
+    "/v1/webhooks/{id}/rotate",
+    body=Rotation,
+    answer=WebhookWithSecret,
+    errors=(409,),
+    repeatable=True,
+)
+async def rotate(call: Call) -> Answer:
+    """Put a new secret in front of the others. Until the overlap ends, both sign."""
+    context = call.context
+
+    async def effect(conn: AsyncConnection) -> dict[str, Any]:
+        return await endpoints.rotate(conn, call.id, call.body, context.clock())
+
+    return await once(call, 200, effect)
+
+
+@routes.add(
+    "POST",
+    "/v1/webhooks/{id}/replay",
+    body=ReplayDraft,
+    answer=Replayed,
+    status=202,
+    errors=(409,),
+    repeatable=True,
+)
+async def again(call: Call) -> Answer:
+    """Send everything again that this endpoint was sent since a moment: the same ids and bytes."""
+    context = call.context
+
+    async def effect(conn: AsyncConnection) -> dict[str, Any]:
+        return {"deliveries": await replay(conn, call.id, call.body.after, context.clock())}
+
+    answer = await once(call, 202, effect)
+    context.bus.published()
+    return answer
+
+
+@routes.add("DELETE", "/v1/webhooks/{id}", status=204, errors=(409,))
+async def remove(call: Call) -> Answer:
+    """Remove an endpoint. What waits for it is cancelled; what it was sent stays on record."""
+    async with call.context.store.write() as conn:
+        await endpoints.remove(conn, call.id)
+    return Answer(None, 204)

@@ -1,0 +1,141 @@
+"""Lists: which invoices match the filters, newest first, one page at a time.
+
+Reads columns only; what an invoice looks like is not its business.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import and_, exists, or_, select
+
+from watcher.errors import Refused
+from watcher.tables import ADDRESS, DEPOSIT, INVOICE, OPTION
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from sqlalchemy import ColumnElement, Table
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a page ended: the creation and id of its last row, opaque to clients."""
+
+    created_at: datetime
+    id: str
+
+    def encode(self) -> str:
+        """Return the cursor as clients hand it back."""
+        text = json.dumps([(self.created_at - _EPOCH) // _MICROSECOND, self.id])
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    @classmethod
+    def decode(cls, text: str) -> Cursor:
+        """Read one back; Refused if it is none of ours."""
+        try:
+            padded = text.encode("ascii") + b"=" * (-len(text) % 4)
+            moment, id_ = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+            created = _EPOCH + timedelta(microseconds=moment)
+        except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error):
+            raise _not_ours() from None
+        if not isinstance(moment, int) or not isinstance(id_, str) or not id_.isascii():
+            raise _not_ours()
+        return cls(created, id_)
+
+
+def _not_ours() -> Refused:
+    return Refused("invalid", "must be `next` of an earlier page", field="cursor")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceFilter:
+    """Which invoices; what is empty or None does not restrict. `created_after` is included."""
+
+    status: Collection[str] = ()
+    chain: Collection[str] = ()
+    asset: Collection[str] = ()
+    order_id: Collection[str] = ()
+    address: Collection[str] = ()
+    txid: Collection[str] = ()
+    exception: Collection[str] = ()
+    needs_action: bool | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+
+def below(table: Table, cursor: Cursor | None) -> list[ColumnElement[bool]]:
+    """Return the condition for what comes after a cursor in a list by `created_at` and `id`, newest first."""
+    if cursor is None:
+        return []
+    created, id_ = table.c.created_at, table.c.id
+    return [or_(created < cursor.created_at, and_(created == cursor.created_at, id_ < cursor.id))]
+
+
+async def invoices(
+    conn: AsyncConnection, wanted: InvoiceFilter, cursor: str | None, limit: int
+) -> tuple[list[str], str | None]:
+    """Return the ids of one page, newest first, and the cursor of the next page, None on the last."""
+    start = Cursor.decode(cursor) if cursor is not None else None
+    query = (
+        select(INVOICE.c.id, INVOICE.c.created_at)
+        .where(*_conditions(wanted), *below(INVOICE, start))
+        .order_by(INVOICE.c.created_at.desc(), INVOICE.c.id.desc())
+        .limit(limit + 1)
+    )
+    rows = (await conn.execute(query)).all()
+    return [row.id for row in rows[:limit]], following(rows, limit)
+
+
+def following(rows: Sequence[object], limit: int) -> str | None:
+    """Return the cursor after the last row of a page that was read with one row too many."""
+    if len(rows) <= limit:
+        return None
+    last = rows[limit - 1]
+    return Cursor(last.created_at, last.id).encode()  # type: ignore[attr-defined]
+
+
+def _conditions(wanted: InvoiceFilter) -> Iterator[ColumnElement[bool]]:
+    if wanted.status:
+        yield INVOICE.c.status.in_(wanted.status)
+    if wanted.order_id:
+        yield INVOICE.c.order_id.in_(wanted.order_id)
+    if wanted.exception:
+        yield or_(*(INVOICE.c.exceptions.contains(f",{e},", autoescape=True) for e in wanted.exception))
+    if wanted.needs_action is not None:
+        yield INVOICE.c.needs_action.is_(wanted.needs_action)
+    if wanted.created_after:
+        yield INVOICE.c.created_at >= wanted.created_after
+    if wanted.created_before:
+        yield INVOICE.c.created_at < wanted.created_before
+    if wanted.chain or wanted.asset or wanted.address:
+        yield _option(wanted)
+    if wanted.txid:
+        yield _paid_by(wanted.txid)
+
+
+def _option(wanted: InvoiceFilter) -> ColumnElement[bool]:
+    """One and the same option has to match."""
+    columns = (
+        (OPTION.c.chain, wanted.chain),
+        (OPTION.c.asset, wanted.asset),
+        (OPTION.c.address, wanted.address),
+    )
+    matching = [column.in_(values) for column, values in columns if values]
+    return exists().where(OPTION.c.invoice_id == INVOICE.c.id, *matching)
+
+
+def _paid_by(txids: Collection[str]) -> ColumnElement[bool]:
+    """Return whether a recorded deposit of such a transaction reached one of the invoice's addresses."""
+    same = (ADDRESS.c.chain == DEPOSIT.c.chain) & (ADDRESS.c.address == DEPOSIT.c.address)
+    paid = select(ADDRESS.c.invoice_id).join(DEPOSIT, same).where(DEPOSIT.c.txid.in_(txids))
+    return INVOICE.c.id.in_(paid)
