@@ -12,7 +12,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Any
 
-from chains.base import BlockRef, Mempool, Transfer
+from chains.base import BlockRef, Mempool, Transfer  # noqa: TC001 - read again at run time, see facts
 
 Clock = Callable[[], datetime]
 """Returns the present moment, in UTC."""

@@ -72,7 +72,7 @@ def _key(**options: Any) -> Any:
         default=None,
         primary_key=True,
         sa_type=BigInteger().with_variant(Integer, "sqlite"),
-        **options,  # type: ignore[call-overload]
+        **options,
     )
 
 

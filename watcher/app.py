@@ -1,0 +1,250 @@
+"""The composition root: the only place that builds the store, the adapters, the loops and the servers."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import structlog
+
+import chains
+from watcher import endpoints, migrate, pulse
+from watcher.actions import Actions
+from watcher.api.context import ApiContext
+from watcher.api.server import listen, listen_unix
+from watcher.bus import Bus
+from watcher.ledger import Ledger
+from watcher.lock import own, socket_path
+from watcher.metrics import Metrics
+from watcher.model import ChainState, ChainStatus
+from watcher.notifier import Notifier, NotifierOptions
+from watcher.receivers import Configured, Rules
+from watcher.render import Links
+from watcher.scanner import Pace, Scanner
+from watcher.store import Store, sqlite_is_safe
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from aiohttp import web
+
+    from chains.base import ChainAdapter
+    from watcher.model import Clock, Option
+    from watcher.settings import Settings
+
+log = structlog.get_logger()
+
+DISTRIBUTION = "deposit-watcher"
+
+
+def utc_now() -> datetime:
+    """Return the present moment: the one clock of the daemon."""
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class App:
+    """Everything one process has, not yet running."""
+
+    settings: Settings
+    clock: Clock
+    store: Store
+    chains: dict[str, ChainAdapter]
+    bus: Bus
+    links: Links
+    ledger: Ledger
+    actions: Actions
+    metrics: Metrics
+    scanners: dict[str, Scanner] = field(default_factory=dict)
+    pulse: pulse.Pulse = field(default_factory=pulse.Pulse)
+
+    def context(self) -> ApiContext:
+        """Return what the API may use."""
+        return ApiContext(
+            settings=self.settings,
+            store=self.store,
+            chains=self.chains,
+            actions=self.actions,
+            bus=self.bus,
+            clock=self.clock,
+            chain_status=self.chain_status,
+            links=self.links,
+            metrics=self.metrics,
+            version=version(DISTRIBUTION),
+        )
+
+    def rules(self) -> Rules:
+        """Return what a receiver of webhooks may be here."""
+        return Rules(self.settings.webhooks.allow_private, tuple(self.chains))
+
+    def chain_status(self, name: str) -> ChainStatus:
+        """Return how a chain is followed; where no scanner runs, it is not."""
+        if name in self.scanners:
+            return self.scanners[name].status()
+        return ChainStatus(ChainState.STALLED, None, None, None, None, "the daemon is not running")
+
+
+def build(settings: Settings, clock: Clock = utc_now) -> App:
+    """Put one process together. Opens nothing yet."""
+    adapters = {name: _adapter(name, settings, clock) for name in settings.chains}
+    store, bus = Store(settings.database.path), Bus()
+    links = Links(settings.server.public_url, partial(_payment_uri, adapters), partial(_decimals, adapters))
+    return App(
+        settings=settings,
+        clock=clock,
+        store=store,
+        chains=adapters,
+        bus=bus,
+        links=links,
+        ledger=Ledger(store, clock, links, bus),
+        actions=Actions(store, adapters, settings, clock, links, bus),
+        metrics=Metrics(),
+    )
+
+
+def _configured(settings: Settings) -> list[Configured]:
+    webhooks = settings.webhooks
+    return [
+        Configured(
+            url=one.url,
+            secrets=webhooks.secrets(one),
+            events=one.events,
+            chains=one.chains,
+            format=one.format,
+            description=one.description,
+            success_body=one.success_body,
+        )
+        for one in webhooks.endpoints
+    ]
+
+
+def _adapter(name: str, settings: Settings, clock: Clock) -> ChainAdapter:
+    config = settings.chains[name]
+    adapter: ChainAdapter = chains.load(config.kind).Adapter(name, config, clock)
+    return adapter
+
+
+def _payment_uri(adapters: dict[str, ChainAdapter], option: Option, missing: int) -> str | None:
+    """Return the wallet link for what is still to be paid; None for nothing, or on a forgotten chain."""
+    if not missing or option.chain not in adapters:
+        return None
+    return adapters[option.chain].payment_uri(option.address, option.asset, missing)
+
+
+def _decimals(adapters: dict[str, ChainAdapter], chain: str, asset: str) -> int:
+    """Return an asset's decimals; 0, hence base units, for one that is no longer configured."""
+    known = adapters[chain].assets() if chain in adapters else ()
+    return next((a.decimals for a in known if a.symbol == asset), 0)
+
+
+@asynccontextmanager
+async def prepared(app: App) -> AsyncIterator[None]:
+    """Own the database, migrated and with the configured endpoints; close everything at the end.
+
+    Raises Locked where another process owns it, MigrationError where it is newer than this program.
+    """
+    database = app.settings.database.path
+    with own(database):
+        await asyncio.to_thread(migrate.upgrade, database)
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(app.store.close)
+            for adapter in app.chains.values():
+                stack.push_async_callback(adapter.close)
+            async with app.store.write() as connection:
+                await endpoints.sync(connection, _configured(app.settings), app.rules(), app.clock())
+            yield
+
+
+async def run(app: App, stop: asyncio.Event, ready: Callable[[int], None] = lambda _port: None) -> None:
+    """Run the daemon until `stop` is set; whatever a loop does not expect ends it (invariant 13).
+
+    `ready` is told the port of the API once it answers.
+    """
+    async with prepared(app), AsyncExitStack() as servers:
+        if not sqlite_is_safe():
+            log.warning("database.old_sqlite", remedy="this SQLite has a known fault with several writers")
+        app.scanners.update({name: _scanner(app, name) for name in app.chains})
+        port = await _serve(app, servers)
+        await _loops(app, stop, partial(ready, port))
+
+
+async def _serve(app: App, servers: AsyncExitStack) -> int:
+    """Start the API for everyone with a key, and for the operator; return the port."""
+    server, context = app.settings.server, app.context()
+    tcp = await listen(context, server.host, server.port)
+    servers.push_async_callback(tcp.cleanup)
+    path = socket_path(app.settings.database.path)
+    local = await listen_unix(context, path)
+    servers.callback(path.unlink, missing_ok=True)
+    servers.push_async_callback(local.cleanup)
+    return _port(tcp)
+
+
+def _port(runner: web.AppRunner) -> int:
+    port: int = runner.addresses[0][1]
+    return port
+
+
+async def _loops(app: App, stop: asyncio.Event, ready: Callable[[], None]) -> None:
+    """Run every loop until the stop: then scanners end at once, and the notifier when its sends have."""
+    notifier = _notifier(app)
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(s.run(), name=f"scan {n}") for n, s in app.scanners.items()]
+        interval = pulse.watchdog_interval()
+        if interval:
+            tasks.append(group.create_task(pulse.feed(app.pulse, interval), name="watchdog"))
+        sending = group.create_task(notifier.run(), name="notifier")
+        ready()
+        pulse.notify("READY=1")
+        log.info("daemon.ready", chains=sorted(app.chains), database=str(app.settings.database.path))
+        await stop.wait()
+        pulse.notify("STOPPING=1")
+        log.info("daemon.stopping")
+        for task in tasks:
+            task.cancel()
+        notifier.stop()
+        await sending
+
+
+def _notifier(app: App) -> Notifier:
+    webhooks = app.settings.webhooks
+    options = NotifierOptions(
+        allow_private=webhooks.allow_private,
+        invoice_secrets=webhooks.secrets(),
+        version=version(DISTRIBUTION),
+    )
+    return Notifier(
+        app.store,
+        app.bus,
+        options,
+        app.metrics,
+        clock=app.clock,
+        random=random.random,
+        heartbeat=partial(app.pulse.beat, "notifier"),
+    )
+
+
+def _scanner(app: App, name: str) -> Scanner:
+    config = app.settings.chains[name]
+    return Scanner(
+        app.chains[name],
+        app.ledger,
+        app.clock,
+        Pace(config.poll_interval, config.history, config.stalled_after, config.start_height),
+        app.bus.scan[name],
+        partial(app.pulse.beat, f"scan {name}"),
+        partial(app.metrics.chain, name),
+    )
+
+
+async def introduce(app: App) -> None:
+    """Without a daemon: learn where chains stand that were never reached, so that invoices can be made."""
+    for name in app.chains:
+        if await app.ledger.view(name) is None:
+            await _scanner(app, name).turn()

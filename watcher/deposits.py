@@ -1,0 +1,262 @@
+"""Records the transfers of a batch as deposits, inside the ledger's transaction. Decides nothing."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, insert, select, update
+
+from chains.base import BlockRef, ChainMoved
+from watcher.facts import chunks
+from watcher.ids import new_id
+from watcher.model import Standing
+from watcher.tables import ADDRESS, BLOCK, DEPOSIT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from chains.base import Transfer
+    from watcher.model import Batch
+
+_UNPLACED = {
+    "standing": Standing.UNPLACED.value,
+    "block_height": None,
+    "block_hash": None,
+    "block_parent": None,
+    "block_time": None,
+    "settled": False,
+}
+CLOCK_SLACK = timedelta(seconds=10)
+"""How far the node's clock and ours may differ on when an unconfirmed transaction came."""
+
+_FLOATING = (Standing.MEMPOOL.value, Standing.UNPLACED.value)
+
+
+async def kept_block(connection: AsyncConnection, chain: str, height: int) -> BlockRef | None:
+    """Return a kept block of the absorbed branch."""
+    row = (
+        await connection.execute(select(BLOCK).where(BLOCK.c.chain == chain, BLOCK.c.height == height))
+    ).first()
+    return BlockRef(row.height, row.hash, row.parent, row.time) if row else None
+
+
+async def check_kept(connection: AsyncConnection, chain: str, blocks: Sequence[BlockRef]) -> None:
+    """Raise ChainMoved if one of these blocks is not the one that was absorbed at its height."""
+    heights = {b.height: b.hash for b in blocks}
+    rows = await connection.execute(
+        select(BLOCK.c.height, BLOCK.c.hash).where(
+            BLOCK.c.chain == chain, BLOCK.c.height >= blocks[0].height, BLOCK.c.height <= blocks[-1].height
+        )
+    )
+    for row in rows:
+        if heights[row.height] != row.hash:
+            raise ChainMoved(f"{chain}: block {row.height} changed since it was absorbed")
+
+
+async def undo(connection: AsyncConnection, chain: str, height: int) -> set[str]:
+    """Forget the blocks above `height`; return the invoices whose deposits lost their place by it."""
+    above = (DEPOSIT.c.chain == chain) & (DEPOSIT.c.block_height > height)
+    addresses = set(await connection.scalars(select(DEPOSIT.c.address).where(above)))
+    if addresses:
+        await connection.execute(update(DEPOSIT).where(above).values(**_UNPLACED))
+    await connection.execute(delete(BLOCK).where(BLOCK.c.chain == chain, BLOCK.c.height > height))
+    return await _invoices(connection, chain, addresses)
+
+
+async def record(connection: AsyncConnection, batch: Batch, floor: datetime) -> set[str]:
+    """Write a batch's transfers; return the invoices that they touch.
+
+    `floor`: nothing in this batch can have arrived before it, whatever a block's own time says.
+    """
+    pool = batch.mempool.transfers if batch.mempool else ()
+    addresses = await _write(connection, batch.chain, [*pool, *batch.transfers], batch.observed_at, floor)
+    spent = {**(batch.mempool.spent if batch.mempool else {}), **batch.spent}
+    live = {(t.txid, t.slot) for t in pool} if batch.mempool else None
+    addresses |= await _drop(connection, batch.chain, spent, live)
+    return await _invoices(connection, batch.chain, addresses)
+
+
+async def record_again(
+    connection: AsyncConnection,
+    chain: str,
+    blocks: Sequence[BlockRef],
+    transfers: Sequence[Transfer],
+    observed_at: datetime,
+) -> set[str]:
+    """Write the transfers of blocks read again; deposits recorded in other blocks there lose their place."""
+    hashes = [b.hash for b in blocks]
+    foreign = (
+        (DEPOSIT.c.chain == chain)
+        & (DEPOSIT.c.block_height >= blocks[0].height)
+        & (DEPOSIT.c.block_height <= blocks[-1].height)
+        & DEPOSIT.c.block_hash.not_in(hashes)
+    )
+    addresses = set(await connection.scalars(select(DEPOSIT.c.address).where(foreign)))
+    if addresses:
+        await connection.execute(update(DEPOSIT).where(foreign).values(**_UNPLACED))
+    addresses |= await _write(connection, chain, transfers, observed_at, None)
+    return await _invoices(connection, chain, addresses)
+
+
+async def _write(
+    connection: AsyncConnection,
+    chain: str,
+    transfers: Sequence[Transfer],
+    observed_at: datetime,
+    floor: datetime | None,
+) -> set[str]:
+    """Insert or move each transfer; return the addresses of those that changed something."""
+    known = await _known(connection, chain, {t.txid for t in transfers})
+    shown = await _shown(connection, chain, {t.address for t in transfers})
+    changed: set[str] = set()
+    for transfer in transfers:
+        place = _place(transfer)
+        old = known.get((transfer.txid, transfer.slot))
+        if transfer.address not in shown or (old is not None and not _moves(old, place)):
+            continue
+        changed.add(transfer.address)
+        if old is None:
+            row = _row(
+                chain, transfer, place, _arrival(transfer, observed_at, floor, shown[transfer.address])
+            )
+            await connection.execute(insert(DEPOSIT).values(**row))
+        else:
+            row = old | place
+            await connection.execute(update(DEPOSIT).where(DEPOSIT.c.id == old["id"]).values(**place))
+        known[transfer.txid, transfer.slot] = row
+    return changed
+
+
+async def _known(
+    connection: AsyncConnection, chain: str, txids: Iterable[str]
+) -> dict[tuple[str, str], dict[str, Any]]:
+    found = {}
+    for some in chunks(txids):
+        rows = await connection.execute(
+            select(DEPOSIT).where(DEPOSIT.c.chain == chain, DEPOSIT.c.txid.in_(some))
+        )
+        found.update({(row.txid, row.slot): dict(row._mapping) for row in rows})  # noqa: SLF001 - its public name
+    return found
+
+
+async def _shown(connection: AsyncConnection, chain: str, addresses: Iterable[str]) -> dict[str, Any]:
+    """Return when each address was made, and whether it is one of ours or the caller's."""
+    found = {}
+    for some in chunks(addresses):
+        rows = await connection.execute(
+            select(ADDRESS.c.address, ADDRESS.c.created_at, ADDRESS.c.key_index).where(
+                ADDRESS.c.chain == chain, ADDRESS.c.address.in_(some)
+            )
+        )
+        found.update({row.address: row for row in rows})
+    return found
+
+
+def _place(transfer: Transfer) -> dict[str, Any]:
+    """Return what a sighting says of a deposit: where it is now, and what it brings there."""
+    block = transfer.block
+    return {
+        "asset": transfer.asset,
+        "address": transfer.address,
+        "amount": transfer.amount,
+        "standing": (Standing.MINED if block else Standing.MEMPOOL).value,
+        "block_height": block.height if block else None,
+        "block_hash": block.hash if block else None,
+        "block_parent": block.parent if block else None,
+        "block_time": block.time if block else None,
+        "maturity": transfer.maturity,
+        "settled": False,
+    } | ({"spends": json.dumps(transfer.spends)} if transfer.spends else {})
+
+
+def _moves(old: Mapping[str, Any], place: Mapping[str, Any]) -> bool:
+    """Whether a sighting tells something new. A mempool's word never moves what stands in a block."""
+    if old["standing"] == Standing.MINED and place["standing"] == Standing.MEMPOOL:
+        return False
+    return any(old[k] != place[k] for k in ("standing", "block_hash", "amount"))
+
+
+def _row(chain: str, transfer: Transfer, place: Mapping[str, Any], arrived_at: datetime) -> dict[str, Any]:
+    return {
+        "id": new_id("pay"),
+        "chain": chain,
+        "txid": transfer.txid,
+        "slot": transfer.slot,
+        "spends": "[]",
+        "arrived_at": arrived_at,
+        **place,
+    }
+
+
+def _arrival(transfer: Transfer, observed_at: datetime, floor: datetime | None, shown: Any) -> datetime:
+    """Return when a transfer arrived: when it was seen, or what the node or the block say, if that is earlier.
+
+    A block's time may be wrong by the chain's drift, so it goes no further back than `floor` (hazard 108).
+    Clocks count whole seconds: nothing reached an address of ours before it was made.
+    """
+    times = [observed_at, transfer.seen_at, transfer.block.time if transfer.block else None]
+    arrived = min(t for t in times if t is not None)
+    if floor is not None:
+        arrived = max(arrived, min(floor, observed_at))
+    ours = shown.key_index is not None or transfer.block is not None
+    if ours or shown.created_at - arrived <= CLOCK_SLACK:
+        arrived = max(arrived, shown.created_at)
+    return arrived
+
+
+async def _drop(
+    connection: AsyncConnection,
+    chain: str,
+    spent: Mapping[str, str],
+    live: set[tuple[str, str]] | None,
+) -> set[str]:
+    """Retire the unconfirmed deposits that something replaced or, if the mempool was read, that left it."""
+    rows = await connection.execute(
+        select(
+            DEPOSIT.c.id,
+            DEPOSIT.c.txid,
+            DEPOSIT.c.slot,
+            DEPOSIT.c.address,
+            DEPOSIT.c.standing,
+            DEPOSIT.c.spends,
+        ).where(DEPOSIT.c.chain == chain, DEPOSIT.c.settled.is_(False), DEPOSIT.c.standing.in_(_FLOATING))
+    )
+    changed: set[str] = set()
+    for row in rows.all():
+        standing = _fate(row, spent, live)
+        if standing is None:
+            continue
+        await connection.execute(
+            update(DEPOSIT).where(DEPOSIT.c.id == row.id).values(standing=standing.value, settled=True)
+        )
+        changed.add(row.address)
+    return changed
+
+
+def _fate(row: Any, spent: Mapping[str, str], live: set[tuple[str, str]] | None) -> Standing | None:
+    """Return what became of an unconfirmed deposit; None while it may still stand."""
+    if live is not None and (row.txid, row.slot) in live:
+        return None
+    was_mined = row.standing == Standing.UNPLACED
+    if any(spent.get(outpoint, row.txid) != row.txid for outpoint in json.loads(row.spends)):
+        return Standing.REORGANISED if was_mined else Standing.REPLACED
+    if live is None:
+        return None
+    return Standing.REORGANISED if was_mined else Standing.DROPPED
+
+
+async def _invoices(connection: AsyncConnection, chain: str, addresses: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    for some in chunks(addresses):
+        rows = await connection.scalars(
+            select(ADDRESS.c.invoice_id).where(
+                ADDRESS.c.chain == chain, ADDRESS.c.address.in_(some), ADDRESS.c.invoice_id.is_not(None)
+            )
+        )
+        found.update(rows)
+    return found

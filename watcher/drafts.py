@@ -1,0 +1,103 @@
+"""What a caller writes to ask for an invoice: checked for form here, against the chains in the actions."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+from watcher.model import FeePayer, LatePolicy
+
+METADATA_LIMIT = 4096
+"""Bytes of an invoice's metadata as JSON: every event's body carries it."""
+
+OPTIONS_LIMIT = 10
+"""Ways to pay one invoice."""
+
+Amount = Annotated[
+    str, StringConstraints(pattern=r"^[0-9]{1,78}(\.[0-9]{1,77})?$"), Field(examples=["25.50"])
+]
+"""A decimal string in the asset's unit."""
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+Text = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")]
+Url = Annotated[str, StringConstraints(max_length=2000, pattern=r"^https?://[^\s/?#]+[^\s]*$")]
+Email = Annotated[str, StringConstraints(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")]
+
+
+class Draft(BaseModel):
+    """A part of a request: an unknown field is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class OptionDraft(Draft):
+    """One way to pay. Without `address` the next one below the chain's key is taken."""
+
+    chain: Name
+    asset: Name
+    amount: Amount
+    address: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
+
+
+class ToleranceDraft(Draft):
+    """By how much an invoice may be short and still count as paid: the larger of the two."""
+
+    percent: Amount = "0"
+    absolute: Amount = "0"
+
+
+class FeesDraft(Draft):
+    """What is deducted from each deposit, and who bears it. `fixed` is in the asset's unit."""
+
+    percent: Amount = "0"
+    fixed: Amount = "0"
+    payer: Annotated[FeePayer, Field(strict=False)] = FeePayer.MERCHANT
+
+
+class InvoiceDraft(Draft):
+    """A new invoice: one chain, asset and amount, or several `options`. Times in seconds."""
+
+    chain: Name | None = None
+    asset: Name | None = None
+    amount: Amount | None = None
+    address: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
+    options: Annotated[list[OptionDraft], Field(min_length=1, max_length=OPTIONS_LIMIT)] | None = None
+    expires_in: Annotated[int, Field(ge=60, le=2_592_000)] | None = None
+    monitor_for: Annotated[int, Field(ge=0, le=31_536_000)] | None = None
+    tolerance: ToleranceDraft | None = None
+    fees: FeesDraft | None = None
+    confirmations: Annotated[int, Field(ge=0, le=100_000)] | Literal["safe", "finalized"] | None = None
+    late: Annotated[LatePolicy, Field(strict=False)] | None = None
+    reminder_before: Annotated[int, Field(ge=0, le=2_592_000)] | None = None
+    order_id: Annotated[Text, StringConstraints(max_length=200)] | None = None
+    description: Text | None = None
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    customer_email: Email | None = None
+    webhook_url: Url | None = None
+    return_url: Url | None = None
+
+    @field_validator("metadata")
+    @classmethod
+    def _small(cls, value: dict[str, Any]) -> dict[str, Any]:
+        size = len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+        if size > METADATA_LIMIT:
+            raise ValueError(f"is {size} bytes as JSON; at most {METADATA_LIMIT} are kept")
+        return value
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        single = [n for n in ("chain", "asset", "amount", "address") if getattr(self, n) is not None]
+        if self.options is not None and single:
+            raise ValueError(f"{single[0]} stands beside options; name it inside each option instead")
+        lacking = [n for n in ("chain", "asset", "amount") if getattr(self, n) is None]
+        if self.options is None and lacking:
+            raise ValueError(f"{lacking[0]} is missing; give chain, asset and amount, or options")
+        return self
+
+    def ways(self) -> list[tuple[str, OptionDraft]]:
+        """Return each way to pay with the prefix of its fields' names ("options.0.", or "")."""
+        if self.options is not None:
+            return [(f"options.{i}.", option) for i, option in enumerate(self.options)]
+        return [("", OptionDraft.model_construct(**{n: getattr(self, n) for n in OptionDraft.model_fields}))]

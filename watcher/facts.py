@@ -1,0 +1,207 @@
+"""Rows into nouns: what the ledger and the API read back from the database. Decides nothing."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime  # noqa: TC003 - part of a record
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from sqlalchemy import select
+
+from chains.base import BlockRef
+from watcher.model import (
+    Decision,
+    Deposit,
+    FeePayer,
+    Finality,
+    Invoice,
+    LatePolicy,
+    Option,
+    Resolution,
+    ResolutionKind,
+    Standing,
+    View,
+)
+from watcher.tables import ADDRESS, CHAIN, DEPOSIT, INVOICE, OPTION, RESOLUTION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from watcher.model import Confirmations
+
+_CHUNK = 500
+"""Identifiers in one statement, well below SQLite's limit of 32,766 variables."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An invoice with the last decision about it and what its merchant decided."""
+
+    invoice: Invoice
+    decision: Decision
+    resolutions: tuple[Resolution, ...]
+    paid_at: datetime | None
+    closed_at: datetime | None
+
+
+def encode_decision(decision: Decision) -> str:
+    """Return a decision as it is kept in the invoice's row."""
+    return msgspec.json.encode(decision).decode()
+
+
+def decode_decision(text: str) -> Decision:
+    """Return a kept decision."""
+    return msgspec.json.decode(text, type=Decision)
+
+
+def encode_confirmations(confirmations: Confirmations) -> str:
+    """Return a confirmation rule as text: "2", "safe" or "finalized"."""
+    return str(confirmations)
+
+
+def decode_confirmations(text: str) -> Confirmations:
+    """Return a kept confirmation rule."""
+    return int(text) if text.isdigit() else Finality(text)
+
+
+def chunks(ids: Iterable[str]) -> Iterator[list[str]]:
+    """Split identifiers into lists that fit one statement."""
+    every = list(dict.fromkeys(ids))
+    for start in range(0, len(every), _CHUNK):
+        yield every[start : start + _CHUNK]
+
+
+async def load(connection: AsyncConnection, ids: Iterable[str]) -> dict[str, Record]:
+    """Return the records of these invoices; unknown identifiers are left out."""
+    records: dict[str, Record] = {}
+    for some in chunks(ids):
+        options = await _options(connection, some)
+        resolutions = await resolutions_of(connection, some)
+        rows = await connection.execute(select(INVOICE).where(INVOICE.c.id.in_(some)))
+        for row in rows:
+            records[row.id] = Record(
+                invoice=_invoice(row, tuple(options[row.id])),
+                decision=decode_decision(row.decision),
+                resolutions=tuple(resolutions[row.id]),
+                paid_at=row.paid_at,
+                closed_at=row.closed_at,
+            )
+    return records
+
+
+async def deposits_of(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, list[Deposit]]:
+    """Return every recorded deposit to the addresses of these invoices (at most a chunk of them)."""
+    found: dict[str, list[Deposit]] = defaultdict(list)
+    rows = await connection.execute(
+        select(ADDRESS.c.invoice_id, DEPOSIT)
+        .join_from(
+            ADDRESS,
+            DEPOSIT,
+            (ADDRESS.c.chain == DEPOSIT.c.chain) & (ADDRESS.c.address == DEPOSIT.c.address),
+        )
+        .where(ADDRESS.c.invoice_id.in_(ids))
+    )
+    for row in rows:
+        found[row.invoice_id].append(deposit(row))
+    return found
+
+
+async def resolutions_of(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, list[Resolution]]:
+    """Return what the merchants of these invoices decided, oldest first (at most a chunk of them)."""
+    found: dict[str, list[Resolution]] = defaultdict(list)
+    rows = await connection.execute(
+        select(RESOLUTION).where(RESOLUTION.c.invoice_id.in_(ids)).order_by(RESOLUTION.c.id)
+    )
+    for row in rows:
+        found[row.invoice_id].append(
+            Resolution(ResolutionKind(row.kind), row.at, row.by, row.reason, row.until)
+        )
+    return found
+
+
+async def views(connection: AsyncConnection) -> dict[str, View]:
+    """Return how much of each chain is proven."""
+    rows = await connection.execute(select(CHAIN))
+    return {row.name: view(row) for row in rows}
+
+
+def view(row: Any) -> View:
+    """Return a chain row as a view."""
+    head = BlockRef(row.height, row.hash, row.parent, row.time)
+    return View(row.name, head, row.as_of, row.safe, row.finalized)
+
+
+def deposit(row: Any) -> Deposit:
+    """Return a deposit row as a deposit."""
+    block = None
+    if row.block_height is not None:
+        block = BlockRef(row.block_height, row.block_hash, row.block_parent, row.block_time)
+    return Deposit(
+        id=row.id,
+        chain=row.chain,
+        asset=row.asset,
+        txid=row.txid,
+        slot=row.slot,
+        address=row.address,
+        amount=row.amount,
+        standing=Standing(row.standing),
+        arrived_at=row.arrived_at,
+        block=block,
+        maturity=row.maturity,
+    )
+
+
+async def _options(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, list[Option]]:
+    found: dict[str, list[Option]] = defaultdict(list)
+    rows = await connection.execute(
+        select(OPTION).where(OPTION.c.invoice_id.in_(ids)).order_by(OPTION.c.position)
+    )
+    for row in rows:
+        found[row.invoice_id].append(_option(row))
+    return found
+
+
+def _option(row: Any) -> Option:
+    return Option(
+        position=row.position,
+        chain=row.chain,
+        asset=row.asset,
+        asset_id=row.asset_id,
+        decimals=row.decimals,
+        address=row.address,
+        amount=row.amount,
+        expected=row.expected,
+        minimum=row.minimum,
+        confirmations=decode_confirmations(row.confirmations),
+        from_height=row.from_height,
+        fee_percent=Fraction(row.fee_percent),
+        fee_fixed=row.fee_fixed,
+        dust=row.dust,
+    )
+
+
+def _invoice(row: Any, options: tuple[Option, ...]) -> Invoice:
+    return Invoice(
+        id=row.id,
+        options=options,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        monitor_until=row.monitor_until,
+        fee_payer=FeePayer(row.fee_payer),
+        late=LatePolicy(row.late),
+        reminder_before=row.reminder_before,
+        sequence=row.sequence,
+        reverted=row.reverted,
+        order_id=row.order_id,
+        description=row.description,
+        metadata=json.loads(row.metadata_json),
+        customer_email=row.customer_email,
+        webhook_url=row.webhook_url,
+        return_url=row.return_url,
+    )

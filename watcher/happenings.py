@@ -1,0 +1,115 @@
+"""What a shop is told when a decision changes. Pure: two decisions in, a list of happenings out.
+
+Payments come first, then the invoice; steps that were skipped send nothing, each payment always its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from watcher.matcher import HELD, Rule
+from watcher.model import EventType, Happening, PaymentStatus, Standing, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from watcher.model import Decision, Payment
+
+_STATUS_EVENT = {
+    Status.PARTIAL: EventType.INVOICE_PARTIALLY_PAID,
+    Status.CONFIRMING: EventType.INVOICE_CONFIRMING,
+    Status.PAID: EventType.INVOICE_PAID,
+    Status.UNDERPAID: EventType.INVOICE_UNDERPAID,
+    Status.EXPIRED: EventType.INVOICE_EXPIRED,
+    Status.REFUNDING: EventType.INVOICE_REFUNDING,
+    Status.REFUNDED: EventType.INVOICE_REFUNDED,
+    Status.CANCELLED: EventType.INVOICE_CANCELLED,
+}
+_RANK = {
+    Status.PENDING: 0,
+    Status.EXPIRED: 0,
+    Status.PARTIAL: 1,
+    Status.UNDERPAID: 1,
+    Status.CONFIRMING: 2,
+    Status.PAID: 3,
+}
+"""How much money a status stands for: a lower one than before means that money went away."""
+
+_OUTCOMES = frozenset({Status.UNDERPAID, Status.EXPIRED})
+_LIVE = frozenset({PaymentStatus.PENDING, PaymentStatus.CONFIRMED})
+_REASON = {Standing.REPLACED: "replaced", Standing.DROPPED: "dropped"}
+
+
+def events_for(before: Decision, after: Decision) -> list[Happening]:
+    """Return what to tell, in order. Equal decisions tell nothing."""
+    known = {p.deposit.id: p for p in before.payments}
+    return [*_payments(known, after), *_invoice(before, after, known)]
+
+
+def fell(before: Decision, after: Decision) -> bool:
+    """Whether the invoice now stands for less money than it did: a payment went away again."""
+    if before.status not in _RANK or after.status not in _RANK:
+        return False
+    return _RANK[after.status] < _RANK[before.status]
+
+
+def _payments(known: Mapping[str, Payment], after: Decision) -> Iterator[Happening]:
+    for payment in after.payments:
+        yield from _payment(known.get(payment.deposit.id), payment)
+
+
+def _payment(old: Payment | None, new: Payment) -> Iterator[Happening]:
+    was = old.status if old else None
+    if old is None and new.rule == Rule.WRONG_ASSET:
+        yield Happening(EventType.DEPOSIT_WRONG_ASSET, new)
+    elif new.status in _LIVE and (was is None or was is PaymentStatus.IGNORED):
+        yield Happening(EventType.PAYMENT_DETECTED, new)
+    if new.status is PaymentStatus.CONFIRMED and was is not PaymentStatus.CONFIRMED:
+        yield Happening(EventType.PAYMENT_CONFIRMED, new)
+    if was in _LIVE and new.status is PaymentStatus.REPLACED:
+        yield Happening(EventType.PAYMENT_REPLACED, new, _why(new))
+    if _reverted(was, new):
+        yield Happening(EventType.PAYMENT_REVERTED, new, _why(new))
+    if new.rule in HELD and new.status in _LIVE and (old is None or old.rule not in HELD):
+        yield Happening(EventType.INVOICE_LATE_PAYMENT, new)
+
+
+def _reverted(was: PaymentStatus | None, new: Payment) -> bool:
+    """Whether a block that held it left the chain, and the payment is gone or no longer confirmed."""
+    if new.status is PaymentStatus.REVERTED:
+        return was in _LIVE
+    return was is PaymentStatus.CONFIRMED and new.status is PaymentStatus.PENDING
+
+
+def _invoice(before: Decision, after: Decision, known: Mapping[str, Payment]) -> Iterator[Happening]:
+    down = fell(before, after)
+    if down:
+        yield Happening(EventType.INVOICE_REVERTED, reason=_fall_reason(after, known))
+    changed = before.status is not after.status
+    if changed and after.status in _STATUS_EVENT and (not down or after.status in _OUTCOMES):
+        yield Happening(_STATUS_EVENT[after.status])
+    if _more_excess(before, after):
+        yield Happening(EventType.INVOICE_OVERPAID)
+
+
+def _more_excess(before: Decision, after: Decision) -> bool:
+    """Whether a paid invoice has an excess that was not told yet."""
+    if after.status is not Status.PAID:
+        return False
+    if before.status is not Status.PAID:
+        return any(option.excess for option in after.options)
+    return any(new.excess > old.excess for old, new in zip(before.options, after.options, strict=True))
+
+
+def _fall_reason(after: Decision, known: Mapping[str, Payment]) -> str:
+    """Name what happened to the first payment that went away; if none did, one is less deep than it was."""
+    gone = (p for p in after.payments if p.status not in _LIVE and _was_live(known.get(p.deposit.id)))
+    return next(map(_why, gone), "reorganised")
+
+
+def _was_live(old: Payment | None) -> bool:
+    return old is not None and old.status in _LIVE
+
+
+def _why(payment: Payment) -> str:
+    return _REASON.get(payment.deposit.standing, "reorganised")

@@ -1,0 +1,293 @@
+"""Follows one chain: reads what is new as one consistent view and hands it to the ledger as a Batch.
+
+Knows the adapter's protocol and the ledger; has never heard of invoices. Unknown is never taken for absent:
+any trouble leaves the cursor where it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+
+from chains.base import ChainMoved, Mempool, NodeMisbehaved, NodeUnavailable, Reading, Watched
+from watcher.ancestor import Ancestry, check_links
+from watcher.condition import Condition
+from watcher.model import Batch, View
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from chains.base import BlockRef, ChainAdapter, Tip
+    from watcher.bus import Signal
+    from watcher.ledger import Ledger
+    from watcher.model import ChainStatus, Clock, Gap
+
+log = structlog.get_logger()
+
+RESTLESS = 10
+"""Reads in a row that the chain moved under before the scanner waits as if the node were down."""
+
+HALTED_RETRY = 30.0
+"""Seconds before a node that misbehaved is tried again; nothing is concluded from it meanwhile."""
+
+GAP_RETRY = timedelta(seconds=30)
+"""How long blocks that could not be read again are left alone: each try costs the node a failure."""
+
+FLUSH = timedelta(seconds=10)
+"""How often the passing of time alone is written down, when nothing else happens on a chain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a chain is followed. Seconds, and blocks for `history`; `stalled_after` 0 never alarms."""
+
+    poll_interval: float
+    history: int
+    stalled_after: float
+    start_height: int | None = None
+
+
+@dataclass(slots=True)
+class _Lookout:
+    """What the adapter is told to look for, grown as addresses are made."""
+
+    watched: Watched = field(default_factory=Watched)
+    upto: int = 0
+
+
+class Scanner:
+    """One chain's loop: sync, absorb, wait."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - the composition root names each of them
+        self,
+        adapter: ChainAdapter,
+        ledger: Ledger,
+        clock: Clock,
+        pace: Pace,
+        wake: Signal,
+        heartbeat: Callable[[float], None],
+        trouble: Callable[[ChainStatus], None] = lambda _status: None,
+    ) -> None:
+        """`wake` asks for a look before the next poll; `heartbeat` is told the coming pause, once a turn."""
+        self.adapter = adapter
+        self.name = adapter.name
+        self._ledger = ledger
+        self._clock = clock
+        self._pace = pace
+        self._wake = wake
+        self._heartbeat = heartbeat
+        self._ancestry = Ancestry(adapter, ledger, pace.history)
+        self._condition = Condition(adapter.name, ledger, clock, pace.stalled_after, trouble)
+        self._lookout = _Lookout()
+        self._opened = False
+        self._span = adapter.span
+        self._failures = 0
+        self._moved = 0
+        self._last: Batch | None = None
+        self._resting: dict[int, tuple[datetime, str]] = {}
+
+    def status(self) -> ChainStatus:
+        """Return how well the chain is being followed."""
+        return self._condition.status
+
+    async def run(self) -> None:
+        """Follow the chain until cancelled. Only what is no ChainError escapes."""
+        while True:
+            wake = self._wake.next()
+            self._heartbeat(0.0)
+            pause = await self.turn()
+            self._heartbeat(pause)
+            if pause:
+                await self._wake.wait(pause, wake)
+
+    async def turn(self) -> float:
+        """Take one step, and return the seconds to wait before the next: 0 while there is more to read."""
+        try:
+            more = await self._step()
+        except ChainMoved as error:
+            return await self._restless(error)
+        except NodeMisbehaved as error:
+            return await self._halt(error)
+        except NodeUnavailable as error:
+            return await self._unavailable(error)
+        self._failures = self._moved = 0
+        self._span = min(self.adapter.span, self._span * 2)
+        return 0.0 if more else self._pace.poll_interval
+
+    async def _step(self) -> bool:
+        """Read and absorb what is next; return whether there is more to read at once."""
+        if not self._opened:
+            await self.adapter.open()
+            self._opened = True
+        tip = await self.adapter.tip()
+        view = await self._ledger.view(self.name)
+        if view is None:
+            view = await self._begin(tip)
+        await self._grow()
+        base = await self._ancestry.shared(view, tip)
+        batch = await self._batch(tip, view, base)
+        await self._absorb(batch)
+        await self._condition.followed(tip, batch.view)
+        return batch.view.head.height < tip.head.height or await self._read_gap()
+
+    async def _begin(self, tip: Tip) -> View:
+        """Start at the configured height, or at the head: no invoice is older than this."""
+        start = tip.head
+        if self._pace.start_height is not None and self._pace.start_height < tip.head.height:
+            start = await self._ancestry.expect(self._pace.start_height)
+        at_head = start.hash == tip.head.hash
+        view = View(self.name, start, tip.as_of if at_head else start.time)
+        batch = Batch(self.name, None, (start,), (), {}, None, view, self._clock(), 0)
+        await self._ledger.begin(batch, self.adapter.chain_id)
+        log.info("chain.begun", chain=self.name, height=start.height, hash=start.hash)
+        return view
+
+    async def _grow(self) -> None:
+        """Learn the addresses made since the last look, and the outpoints whose spending would matter."""
+        lookout = self._lookout
+        for row in await self._ledger.watched(self.name, lookout.upto):
+            lookout.watched.scripts.add(row.script)
+            lookout.upto = row.id
+        if self.adapter.has_mempool:
+            lookout.watched.outpoints = await self._ledger.unconfirmed_outpoints(self.name)
+
+    async def _batch(self, tip: Tip, view: View, base: BlockRef) -> Batch:
+        """Read everything above the base, up to the head or the span, as one consistent view."""
+        observed_at = self._clock()
+        watched = self._lookout.watched
+        last = self._last_height(tip, view, base)
+        reading = Reading((), ())
+        if last > base.height:
+            reading = await self.adapter.read(base.height + 1, last, watched)
+            check_links(self.name, base, last, reading)
+        head = reading.blocks[-1] if reading.blocks else base
+        complete = head.hash == tip.head.hash
+        if last == tip.head.height and not complete:
+            raise ChainMoved(f"{self.name}: the head changed while it was read")
+        mempool = await self._mempool(tip, watched) if complete else None
+        await self._ancestry.still(base, head)
+        return Batch(
+            chain=self.name,
+            base=base,
+            blocks=reading.blocks,
+            transfers=reading.transfers,
+            spent=reading.spent,
+            mempool=mempool,
+            view=View(
+                self.name,
+                head,
+                tip.as_of if mempool is not None else min(view.as_of, tip.as_of),
+                _below(tip.safe, head),
+                _below(tip.finalized, head),
+            ),
+            observed_at=observed_at,
+            watched_to=self._lookout.upto,
+        )
+
+    def _last_height(self, tip: Tip, view: View, base: BlockRef) -> int:
+        """Read a reorganisation in one piece, so that no payment seems gone while it is only moved."""
+        replaced = view.head.height - base.height
+        return min(tip.head.height, base.height + max(self._span, replaced + 1))
+
+    async def _mempool(self, tip: Tip, watched: Watched) -> Mempool | None:
+        """Return the mempool if it belongs to the head: else a transaction just mined would look dropped."""
+        if not self.adapter.has_mempool:
+            return Mempool()
+        mempool = await self.adapter.mempool(watched)
+        after = await self.adapter.tip()
+        return mempool if after.head.hash == tip.head.hash else None
+
+    async def _absorb(self, batch: Batch) -> None:
+        """Write the batch down, unless it says nothing that is not known."""
+        if self._is_news(batch) or await self._ledger.due(self.name, batch.view.as_of):
+            events = await self._ledger.absorb(
+                batch, drift=self.adapter.clock_drift, history=self._pace.history
+            )
+            self._last = batch
+            log.info(
+                "chain.scanned",
+                chain=self.name,
+                height=batch.view.head.height,
+                blocks=len(batch.blocks),
+                transfers=len(batch.transfers),
+                unconfirmed=len(batch.mempool.transfers) if batch.mempool else None,
+                events=events,
+            )
+
+    def _is_news(self, batch: Batch) -> bool:
+        old = self._last
+        if old is None or batch.blocks or batch.spent or old.mempool != batch.mempool:
+            return True
+        same = replace(old.view, as_of=batch.view.as_of) == batch.view
+        return not same or batch.view.as_of - old.view.as_of >= FLUSH
+
+    async def _read_gap(self) -> bool:
+        """Read one piece of a gap; return whether there was one to read.
+
+        One that cannot be read (a pruned node) stops neither the others nor the chain, and rests for a while.
+        """
+        for gap in await self._ledger.gaps(self.name):
+            retry_at, reason = self._resting.get(gap.id, (None, ""))
+            if retry_at is not None and self._clock() < retry_at:
+                self._condition.remark(reason)
+            elif await self._can_read(gap):
+                return True
+        return False
+
+    async def _can_read(self, gap: Gap) -> bool:
+        try:
+            await self._read_again(gap)
+        except NodeUnavailable as error:
+            reason = f"blocks {gap.first} to {gap.last} have to be read again: {error}"
+            log.warning("chain.gap_unavailable", chain=self.name, reason=reason)
+            self._condition.remark(reason)
+            self._resting[gap.id] = (self._clock() + GAP_RETRY, reason)
+            return False
+        self._resting.pop(gap.id, None)
+        return True
+
+    async def _read_again(self, gap: Gap) -> None:
+        """Read the first piece of a gap and record what it says."""
+        observed_at = self._clock()
+        last = min(gap.last, gap.first + self._span - 1)
+        reading = await self.adapter.read(gap.first, last, await self._gap_watched(gap))
+        await self._ancestry.still(reading.blocks[0], reading.blocks[-1])
+        events = await self._ledger.absorb_again(gap, reading.blocks, reading.transfers, observed_at)
+        log.info("chain.read_again", chain=self.name, first=gap.first, last=last, of=gap.last, events=events)
+
+    async def _gap_watched(self, gap: Gap) -> Watched:
+        rows = await self._ledger.watched(self.name, gap.after, gap.upto)
+        return Watched({row.script for row in rows})
+
+    async def _restless(self, error: ChainMoved) -> float:
+        """Read again at once; a chain that never holds still counts as silent, and is given a pause."""
+        self._moved += 1
+        log.info("chain.moved", chain=self.name, reason=str(error))
+        if self._moved < RESTLESS:
+            return 0.0
+        await self._condition.silent(str(error))
+        return min(self._pace.poll_interval, 1.0)
+
+    async def _unavailable(self, error: NodeUnavailable) -> float:
+        """Wait with back-off: the state of the chain is unknown, so nothing is concluded."""
+        self._opened = False
+        self._failures += 1
+        self._span = max(1, self._span // 2)
+        pause = error.retry_after or min(30.0, self._pace.poll_interval * 2 ** min(self._failures - 1, 8))
+        log.warning("chain.unavailable", chain=self.name, reason=str(error), retry_in=pause)
+        await self._condition.silent(str(error))
+        return pause
+
+    async def _halt(self, error: NodeMisbehaved) -> float:
+        self._opened = False
+        log.error("chain.halted", chain=self.name, reason=str(error))
+        await self._condition.halted(str(error))
+        return HALTED_RETRY
+
+
+def _below(height: int | None, head: BlockRef) -> int | None:
+    return None if height is None else min(height, head.height)
