@@ -1,0 +1,332 @@
+"""The README, the changelog and the example files say what the program does, and nothing else."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shutil
+import subprocess
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import pytest
+import typer
+from pydantic import BaseModel
+
+import chains
+from source_tree import ROOT
+from watcher import receivers, resources, signing
+from watcher.api.server import ROUTES
+from watcher.cli.main import app
+from watcher.drafts import InvoiceDraft
+from watcher.model import EventType, Exceptional, PaymentStatus, Status
+from watcher.retry import DELAYS
+from watcher.settings import Settings, load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+EXAMPLE = (ROOT / "config" / "watcher.toml").read_text(encoding="utf-8")
+CODE = [(m[1], m[2]) for m in re.finditer(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)]
+_SPANS = " ".join(re.findall(r"`([^`\n]+)`", re.sub(r"(?s)^```.*?^```", "", README)))
+CODED = {*re.findall(r"[\w.*-]+", _SPANS), *re.findall(r"\w+", _SPANS)}
+"""Every word that stands in the README as code, blocks of code left out."""
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+BODY = json.dumps({"type": "invoice.paid", "data": {"text": "naïve"}}, ensure_ascii=False).encode()
+OLD, NEW, OTHER = (signing.new_secret() for _ in range(3))
+RESERVED = {
+    EventType.INVOICE_EXTENDED, EventType.INVOICE_REMINDER, EventType.INVOICE_CANCELLED,
+    EventType.INVOICE_REFUNDING, EventType.INVOICE_REFUNDED, EventType.DEPOSIT_DETECTED,
+    EventType.DEPOSIT_CONFIRMED, EventType.DEPOSIT_REVERTED, EventType.DEPOSIT_UNMATCHED,
+}  # fmt: skip
+"""Events that nothing can cause yet: the merchant's actions, standing addresses and reminders come later."""
+
+REGISTRIES = ("pypi" + ".org", "python" + "hosted", "npm" + "js.", "proxy.go" + "lang")
+PLACES = re.compile(r"(?<![\w.~-])/(?:work|root|home/\w+|Users/\w+)/")
+FOREIGN = {"requirements.lock", "LICENSE"}
+
+
+def _settings(model: type[BaseModel]) -> Iterator[str]:
+    """Walk a model and yield the name of every key below it."""
+    for name, field in model.model_fields.items():
+        yield name
+        for inner in _models(field.annotation):
+            yield from _settings(inner)
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models(argument)
+
+
+def _commands(group: Any, prefix: str = "") -> Iterator[str]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{prefix}{name} ")
+        else:
+            yield prefix + name
+
+
+def _blocks(language: str) -> list[str]:
+    return [text for name, text in CODE if name == language]
+
+
+def _slug(heading: str) -> str:
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+(INVOICE,) = (r.answer for r in ROUTES if (r.method, r.path) == ("GET", "/v1/invoices/{id}"))
+KEYS = sorted(
+    {*_settings(Settings), *(k for kind in chains.kinds() for k in _settings(chains.load(kind).Config))}
+)
+INTERNAL = {"file", "chains", "server", "database", "invoices", "webhooks", "log", "text", "endpoints"}
+"""Not keys: sections, and what a key is turned into."""
+
+
+@pytest.mark.parametrize("key", [key for key in KEYS if key not in INTERNAL])
+def test_every_setting_is_in_the_readme_and_in_the_example(key: str) -> None:
+    assert key in CODED
+    assert re.search(rf"\b{key} = ", EXAMPLE)
+
+
+@pytest.mark.parametrize("section", sorted(set(Settings.model_fields) - {"file"}))
+def test_every_section_is_in_the_readme(section: str) -> None:
+    assert f"[{section}" in README
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param([*EventType], id="events"),
+        pytest.param([*Status], id="statuses"),
+        pytest.param([*Exceptional], id="exceptions"),
+        pytest.param([*PaymentStatus], id="statuses of payments"),
+        pytest.param(chains.kinds(), id="kinds of chain"),
+        pytest.param(resources.presets(), id="presets"),
+    ],
+)
+def test_every_word_of_the_interface_is_in_the_readme(words: list[str]) -> None:
+    assert [] == [word for word in words if str(word) not in CODED]
+
+
+def test_events_that_are_never_sent_are_said_to_be() -> None:
+    said = README.partition("Reserved, and not sent yet:")[2].partition("\n\n")[0]
+
+    assert RESERVED == {EventType(name) for name in re.findall(r"`([^`]+)`", said)}
+
+
+def test_an_event_is_reserved_exactly_if_no_code_makes_it() -> None:
+    """Those of a status have a name in the code; the status itself comes with the merchant's actions."""
+    code = "\n".join(path.read_text() for path in (ROOT / "watcher").rglob("*.py"))
+    unmade = {each for each in EventType if f"EventType.{each.name}" not in code}
+    unreached = {EventType.INVOICE_CANCELLED, EventType.INVOICE_REFUNDING, EventType.INVOICE_REFUNDED}
+
+    assert RESERVED == unmade | unreached
+
+
+def test_every_command_is_in_the_readme() -> None:
+    commands = sorted(_commands(typer.main.get_command(app)))
+    table = README.partition("## Command line")[2].partition("\n## ")[0]
+
+    assert [] == [command for command in commands if not re.search(rf"`{command}\b", table)]
+    assert "sandbox pay" in commands
+
+
+def test_every_command_of_the_readme_exists() -> None:
+    known = {*_commands(typer.main.get_command(app)), "sandbox"}
+    first = {command.split()[0] for command in known}
+    called = re.findall(
+        r"(?:bin/|^|`|-- \S+/)watcher (?:--config \S+ )?([a-z]+)(?: ([a-z]+))?", README, re.MULTILINE
+    )
+
+    unknown = [f"{one} {two}".strip() for one, two in called if one not in first]
+    assert unknown == []
+
+
+def test_the_routes_of_the_readme_are_those_of_the_server() -> None:
+    table = README.partition("## HTTP API")[2].partition("\n### ")[0]
+    rows = re.findall(r"^\| `(\w+) (/\S+)` \| (\w+) \|", table, re.MULTILINE)
+    routes = {(r.method, r.path, r.scope.value if r.scope else "none") for r in ROUTES}
+
+    assert routes == {(method, path, scope) for method, path, scope in rows}
+
+
+def test_the_filters_of_invoices_are_in_the_readme() -> None:
+    (route,) = (r for r in ROUTES if (r.method, r.path) == ("GET", "/v1/invoices"))
+
+    assert [] == [name for name in route.query.model_fields if name not in CODED | {"cursor", "limit"}]
+
+
+def test_the_retry_schedule_of_the_readme_is_the_one_that_is_kept() -> None:
+    units = {"s": 1, "min": 60, "h": 3600}
+    said = README.partition("Attempts: at once, then after ")[2].partition(", each wait")[0]
+    seconds = [int(number) * units[unit] for number, unit in re.findall(r"(\d+) (\w+)", said)]
+
+    assert [delay.total_seconds() for delay in DELAYS] == seconds
+
+
+@pytest.mark.parametrize("text", _blocks("json"))
+def test_every_json_body_of_the_readme_can_be_read(text: str) -> None:
+    body = json.loads(text)
+    if "sequence" in body:
+        assert set(INVOICE.model_fields) == set(body)
+        INVOICE.model_validate(body)
+    elif "type" in body:
+        assert EventType(body["type"]) in EventType
+    else:
+        InvoiceDraft.model_validate(body)
+
+
+def test_the_request_of_the_quick_start_can_be_read() -> None:
+    (body,) = re.findall(r"-d '(\{.*\})'", README)
+
+    assert InvoiceDraft.model_validate(json.loads(body)).amount == "0.001"
+
+
+def test_the_readme_shows_every_field_of_a_new_invoice_and_of_a_new_endpoint() -> None:
+    fields = {*InvoiceDraft.model_fields, *receivers.EndpointDraft.model_fields}
+
+    assert [] == [name for name in fields if f'"{name}"' not in README and f"`{name}`" not in README]
+
+
+def test_the_configuration_of_the_installation_is_accepted(tmp_path: Path) -> None:
+    (text,) = _blocks("toml")
+    file = tmp_path / "watcher.toml"
+    file.write_text(text)
+    settings = load(file, {})
+
+    assert Path("/var/lib/deposit-watcher/watcher.db") == settings.database.path
+    assert tomllib.loads(text)["webhooks"]["endpoints"][0]["secret"]["file"].startswith(
+        "/var/lib/deposit-watcher/"
+    )
+
+
+def test_every_link_of_the_readme_leads_somewhere() -> None:
+    headings = {_slug(text) for text in re.findall(r"^#+ (.+)$", README, re.MULTILINE)}
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if not link.startswith("https://")]
+
+    wrong = [
+        link
+        for link in links
+        if not (link[1:] in headings if link.startswith("#") else (ROOT / link).exists())
+    ]
+    assert wrong == []
+
+
+def test_every_target_of_the_makefile_is_in_the_readme() -> None:
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+    assert [] == [target for target in targets if f"`make {target}`" not in README]
+
+
+def test_the_newest_version_of_the_changelog_is_this_one() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    assert project["version"] == re.findall(r"^## (\S+)", CHANGELOG, re.MULTILINE)[0]
+
+
+def test_the_changelog_has_the_usual_sections_in_the_usual_order() -> None:
+    usual = ["Security", "Removed", "Deprecated", "Added", "Changed", "Fixed"]
+    for version in re.split(r"^## ", CHANGELOG, flags=re.MULTILINE)[1:]:
+        sections = re.findall(r"^### (.+)$", version, re.MULTILINE)
+
+        assert [name for name in usual if name in sections] == sections
+
+
+@pytest.fixture
+def in_python() -> Callable[..., str]:
+    """The README's receiver in Python."""
+    (text,) = _blocks("python")
+    names: dict[str, Any] = {}
+    exec(compile(text, "README.md", "exec"), names)
+    verify: Callable[..., str] = names["verify"]
+    return verify
+
+
+@pytest.fixture
+def in_node(tmp_path: Path) -> Callable[..., str]:
+    """The README's receiver in Node."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node is not installed here")
+    (text,) = _blocks("js")
+    (tmp_path / "verify.mjs").write_text(text)
+    (tmp_path / "run.mjs").write_text(
+        'import { verify } from "./verify.mjs";\n'
+        'import { readFileSync } from "node:fs";\n'
+        "const [headers, body, secrets, now] = JSON.parse(readFileSync(0));\n"
+        'process.stdout.write(verify(headers, Buffer.from(body, "base64"), secrets, now));\n'
+    )
+
+    def verify(headers: dict[str, str], body: bytes, secrets: list[str], now: float) -> str:
+        given = json.dumps([headers, base64.b64encode(body).decode(), secrets, now])
+        done = subprocess.run(
+            [node, "run.mjs"], cwd=tmp_path, input=given, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise ValueError(done.stderr)
+        return done.stdout
+
+    return verify
+
+
+@pytest.fixture(params=["in_python", "in_node"])
+def verify(request: pytest.FixtureRequest) -> Callable[..., str]:
+    found: Callable[..., str] = request.getfixturevalue(request.param)
+    return found
+
+
+def test_the_readmes_receiver_takes_what_we_sign_while_a_secret_is_rotated(
+    verify: Callable[..., str],
+) -> None:
+    headers = signing.headers([NEW, OLD], "evt_1", NOW, BODY)
+
+    assert ["evt_1", "evt_1"] == [
+        verify(headers, BODY, known, NOW.timestamp()) for known in ([OLD], [OTHER, NEW])
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "secret", "late", "reason"),
+    [
+        pytest.param({}, OTHER, 0, "no signature fits", id="another secret"),
+        pytest.param({"webhook-id": "evt_2"}, NEW, 0, "no signature fits", id="another event"),
+        pytest.param({"webhook-signature": "v1,"}, NEW, 0, "no signature fits", id="no signature"),
+        pytest.param({}, NEW, 301, "too old", id="an old attempt"),
+        pytest.param({}, NEW, -301, "too old", id="from the future"),
+    ],
+)
+def test_the_readmes_receiver_refuses(
+    verify: Callable[..., str], change: dict[str, str], secret: str, late: int, reason: str
+) -> None:
+    headers = signing.headers([NEW], "evt_1", NOW, BODY) | change
+
+    with pytest.raises(ValueError, match=reason):
+        verify(headers, BODY, [secret], NOW.timestamp() + late)
+
+
+def test_no_file_names_a_registrys_host_or_a_place_on_somebodys_machine() -> None:
+    git = shutil.which("git")
+    if git is None or not (ROOT / ".git").exists():
+        pytest.skip("this is no checkout")
+    listing = subprocess.run(
+        [git, "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    found = []
+    for name in listing.stdout.splitlines():
+        path = ROOT / name
+        if name in FOREIGN or not path.is_file():
+            continue
+        text = path.read_bytes().decode("utf-8", "ignore")
+        found += [(name, word) for word in (*REGISTRIES, *PLACES.findall(text)) if word in text]
+
+    assert found == []
