@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
 
 from fake_adapter import FakeAdapter
 from fake_chain import FakeChain
 from fake_clock import FakeClock
 
 pytest_plugins = ["api_fixtures", "node_fixtures"]
+
+settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
+settings.load_profile("untimed")
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from chains.base import BlockRef, ChainMoved
 from watcher.facts import chunks
 from watcher.ids import new_id
 from watcher.model import Standing
-from watcher.tables import ADDRESS, BLOCK, DEPOSIT
+from watcher.tables import ADDRESS, BLOCK, DEPOSIT, OPTION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -145,13 +145,24 @@ async def _known(
 
 
 async def _shown(connection: AsyncConnection, chain: str, addresses: Iterable[str]) -> dict[str, Any]:
-    """Return when each address was made, and whether it is one of ours or the caller's."""
+    """Return when each address was made, whether it is the caller's own, and what may have come before."""
     found = {}
     for some in chunks(addresses):
         rows = await connection.execute(
-            select(ADDRESS.c.address, ADDRESS.c.created_at, ADDRESS.c.key_index).where(
-                ADDRESS.c.chain == chain, ADDRESS.c.address.in_(some)
+            select(
+                ADDRESS.c.address,
+                ADDRESS.c.created_at,
+                ADDRESS.c.key_index,
+                func.max(OPTION.c.from_height).label("from_height"),
             )
+            .outerjoin(
+                OPTION,
+                (OPTION.c.invoice_id == ADDRESS.c.invoice_id)
+                & (OPTION.c.chain == ADDRESS.c.chain)
+                & (OPTION.c.address == ADDRESS.c.address),
+            )
+            .where(ADDRESS.c.chain == chain, ADDRESS.c.address.in_(some))
+            .group_by(ADDRESS.c.id)
         )
         found.update({row.address: row for row in rows})
     return found
@@ -194,7 +205,7 @@ def _row(chain: str, transfer: Transfer, place: Mapping[str, Any], arrived_at: d
 
 
 def _arrival(transfer: Transfer, observed_at: datetime, floor: datetime | None, shown: Any) -> datetime:
-    """Return when a transfer arrived: when it was seen, or what the node or the block say, if that is earlier.
+    """Return when a transfer arrived: when it was seen or, if earlier, what the node or the block say.
 
     A block's time may be wrong by the chain's drift, so it goes no further back than `floor` (hazard 108).
     Clocks count whole seconds: nothing reached an address of ours before it was made.
@@ -203,10 +214,24 @@ def _arrival(transfer: Transfer, observed_at: datetime, floor: datetime | None, 
     arrived = min(t for t in times if t is not None)
     if floor is not None:
         arrived = max(arrived, min(floor, observed_at))
-    ours = shown.key_index is not None or transfer.block is not None
-    if ours or shown.created_at - arrived <= CLOCK_SLACK:
-        arrived = max(arrived, shown.created_at)
-    return arrived
+    if _came_before(transfer, shown, arrived):
+        return min(arrived, transfer.block.time) if transfer.block else arrived
+    made: datetime = shown.created_at
+    return max(arrived, made)
+
+
+def _came_before(transfer: Transfer, shown: Any, arrived: datetime) -> bool:
+    """Whether it reached an address of the caller's own before its invoice was made.
+
+    Fixed with the arrival: a reorganisation may put it into a later block, and it stays none of the
+    invoice's business.
+    """
+    if shown.key_index is not None:
+        return False
+    if transfer.block is None:
+        return bool(shown.created_at - arrived > CLOCK_SLACK)
+    known = -1 if shown.from_height is None else shown.from_height
+    return bool(transfer.block.height <= known and transfer.block.time < shown.created_at)
 
 
 async def _drop(

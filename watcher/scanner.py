@@ -223,7 +223,7 @@ class Scanner:
         if old is None or batch.blocks or batch.spent or old.mempool != batch.mempool:
             return True
         same = replace(old.view, as_of=batch.view.as_of) == batch.view
-        return not same or batch.view.as_of - old.view.as_of >= FLUSH
+        return not same or abs(batch.view.as_of - old.view.as_of) >= FLUSH
 
     async def _read_gap(self) -> bool:
         """Read one piece of a gap; return whether there was one to read.
