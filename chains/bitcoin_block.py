@@ -7,7 +7,9 @@ src/auxpow.h of Dogecoin (merged mining).
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from chains.bitcoin_wire import (
@@ -28,7 +30,8 @@ from chains.bitcoin_wire import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
+    from collections.abc import Set as AbstractSet
 
 _HEADER = 80
 _AUXPOW = 0x100
@@ -50,7 +53,7 @@ class Block:
 
 
 def parse_block(
-    data: bytes, dialect: Dialect, scripts: Collection[bytes], outpoints: Collection[bytes] = ()
+    data: bytes, dialect: Dialect, scripts: AbstractSet[bytes], outpoints: Collection[bytes] = ()
 ) -> Block:
     """Return what `data`, a whole block, pays to `scripts` and spends of `outpoints`.
 
@@ -67,15 +70,16 @@ class _Reader:
     """One pass over a block; a jump beyond its end is noticed by the next index or by `_check_end`."""
 
     def __init__(
-        self, data: bytes, dialect: Dialect, scripts: Collection[bytes], outpoints: Collection[bytes]
+        self, data: bytes, dialect: Dialect, scripts: AbstractSet[bytes], outpoints: Collection[bytes]
     ) -> None:
         self._data = data
         self._scripts = scripts
         self._outpoints = outpoints
         self._auxpow = dialect.auxpow
         self._allowed = dialect.flags
-        self._bodies: list[tuple[int, int, int, int]] = []  # start, inputs, end of the outputs, end
-        self._hits: list[tuple[int, int, int]] = []  # transaction, output, position
+        self._bodies: list[tuple[int, int, int, int, int]] = []  # start, inputs, outputs, their end, end
+        self._paid: list[bytes] = []  # the script of every output
+        self._first: list[int] = []  # the place in `_paid` of each transaction's first output
         self._spent: list[tuple[int, bytes]] = []  # transaction, outpoint
         self._flags = 0  # of the transaction read last
 
@@ -85,14 +89,15 @@ class _Reader:
         for index in range(count):
             i = self._transaction(index, i)
         self._check_end(count, i)
-        txids = self._checked_txids() if self._hits or self._spent else []
+        paying = self._paying()
+        txids = self._checked_txids() if paying or self._spent else []
         return Block(
-            hash=double_sha256(data[:_HEADER])[::-1].hex(),
-            parent=data[35:3:-1].hex(),
+            hash=_shown(double_sha256(data[:_HEADER])),
+            parent=_shown(data[4:36]),
             time=int.from_bytes(data[68:72], "little"),
             transactions=count,
-            outputs=[self._output(txids[index], index, vout, at) for index, vout, at in self._hits],
-            spent={outpoint: txids[index] for index, outpoint in self._spent},
+            outputs=[output for index in paying for output in self._outputs(txids[index], index)],
+            spent={outpoint: _shown(txids[index]) for index, outpoint in self._spent},
         )
 
     def _after_header(self) -> int:
@@ -114,15 +119,15 @@ class _Reader:
         flags, body = read_flags(data, start, self._allowed)
         if self._outpoints:
             self._look_up_inputs(index, body)
-        count, i = skip_inputs(data, body)
-        i = outputs_end = self._read_outputs(index, i)
+        count, outputs = skip_inputs(data, body)
+        i = outputs_end = self._read_outputs(outputs)
         if flags & WITNESS:
             i = skip_witnesses(data, i, count)
         if flags & MWEB:
             i = self._skip_mweb_part(index, i)
         i += 4
         self._flags = flags
-        self._bodies.append((start, body, outputs_end, i))
+        self._bodies.append((start, body, outputs, outputs_end, i))
         return i
 
     def _look_up_inputs(self, index: int, i: int) -> None:
@@ -130,20 +135,30 @@ class _Reader:
             if outpoint in self._outpoints:
                 self._spent.append((index, outpoint))
 
-    def _read_outputs(self, index: int, i: int) -> int:
-        data, scripts = self._data, self._scripts
+    def _read_outputs(self, i: int) -> int:
+        data, paid = self._data, self._paid
+        self._first.append(len(paid))
         count, i = compact(data, i)
-        for vout in range(count):
-            at = i
+        for _ in range(count):
             size = data[i + 8]
             if size < 253:  # noqa: PLR2004 - a compact size of one byte, inlined for speed
                 start = i + 9
             else:
                 size, start = long_size(data, i + 8)
             i = start + size
-            if data[start:i] in scripts:
-                self._hits.append((index, vout, at))
+            paid.append(data[start:i])
         return i
+
+    def _paying(self) -> list[int]:
+        """Return the transactions that pay a watched script.
+
+        All scripts of the block are looked up at once: one by one, each would wait for the memory in which
+        a set of millions lies.
+        """
+        if self._scripts.isdisjoint(self._paid):
+            return []
+        hits = (place for place, script in enumerate(self._paid) if script in self._scripts)
+        return sorted({bisect_right(self._first, place) - 1 for place in hits})
 
     def _skip_mweb_part(self, index: int, i: int) -> int:
         """Skip the absent MWEB part of a HogEx: the others of a block have left theirs to the MWEB block."""
@@ -162,27 +177,41 @@ class _Reader:
         elif i != size:
             raise WireError(f"block of {size} bytes should end at {i}")
 
-    def _checked_txids(self) -> list[str]:
-        txids = [self._txid(*body) for body in self._bodies]
-        if _merkle_root(txids) != self._data[36:68]:
+    def _checked_txids(self) -> list[bytes]:
+        data = self._data
+        txids = [  # double_sha256, inlined for speed
+            sha256(
+                sha256(data[start : start + 4] + data[body:outputs_end] + data[end - 4 : end]).digest()
+            ).digest()
+            for start, body, _outputs, outputs_end, end in self._bodies
+        ]
+        if _merkle_root(txids) != data[36:68]:
             raise WireError("the block's transactions do not belong to its header (merkle root)")
-        return [txid[::-1].hex() for txid in txids]
+        return txids
 
-    def _txid(self, start: int, body: int, outputs_end: int, end: int) -> bytes:
+    def _outputs(self, txid: bytes, index: int) -> Iterator[Output]:
+        """Yield the watched outputs of a transaction."""
         data = self._data
-        return double_sha256(data[start : start + 4] + data[body:outputs_end] + data[end - 4 : end])
-
-    def _output(self, txid: str, index: int, vout: int, at: int) -> Output:
-        data = self._data
-        size, start = compact(data, at + 8)
-        value = int.from_bytes(data[at : at + 8], "little")
         hogex = bool(self._flags & MWEB) and index == len(self._bodies) - 1
-        return Output(txid, vout, data[start : start + size], value, coinbase=index == 0, hogex=hogex)
+        count, at = compact(data, self._bodies[index][2])
+        for vout in range(count):
+            size, start = compact(data, at + 8)
+            script = data[start : start + size]
+            if script in self._scripts:
+                value = int.from_bytes(data[at : at + 8], "little")
+                yield Output(_shown(txid), vout, script, value, coinbase=index == 0, hogex=hogex)
+            at = start + size
 
 
 def _merkle_root(txids: list[bytes]) -> bytes:
     while len(txids) > 1:
         if len(txids) % 2:
             txids = [*txids, txids[-1]]
-        txids = [double_sha256(txids[n] + txids[n + 1]) for n in range(0, len(txids), 2)]
+        pairs = zip(txids[::2], txids[1::2], strict=True)
+        txids = [sha256(sha256(left + right).digest()).digest() for left, right in pairs]
     return txids[0]
+
+
+def _shown(hash_: bytes) -> str:
+    """Return a hash as nodes print it."""
+    return hash_[::-1].hex()

@@ -15,6 +15,7 @@ from chains.bitcoin_wire import Dialect, WireError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Coroutine, Sequence
+    from collections.abc import Set as AbstractSet
 
     from chains.rpc import Node
 
@@ -45,7 +46,7 @@ class BlockReader:
             return  # a proxy in front of the node may refuse the path in many ways
 
     async def read(
-        self, node: Node, first: int, last: int, scripts: Collection[bytes], outpoints: Collection[bytes]
+        self, node: Node, first: int, last: int, scripts: AbstractSet[bytes], outpoints: Collection[bytes]
     ) -> list[Block]:
         """Return the blocks `first` to `last` of the best chain; ChainMoved if they are not one chain."""
         hashes = await ask.block_hashes(node, first, last)
@@ -57,7 +58,7 @@ class BlockReader:
         return blocks
 
     async def _block(
-        self, node: Node, height: int, hash_: str, scripts: Collection[bytes], outpoints: Collection[bytes]
+        self, node: Node, height: int, hash_: str, scripts: AbstractSet[bytes], outpoints: Collection[bytes]
     ) -> Block:
         if self.by_rest(node):
             try:
@@ -74,7 +75,7 @@ class BlockReader:
             raise NodeUnavailable(f"{node.url}: block {height} cannot be read: {error}") from error
 
     def _parse(
-        self, data: bytes, hash_: str, scripts: Collection[bytes], outpoints: Collection[bytes]
+        self, data: bytes, hash_: str, scripts: AbstractSet[bytes], outpoints: Collection[bytes]
     ) -> Block:
         block = parse_block(data, self._dialect, scripts, outpoints)
         if block.hash != hash_:

@@ -104,7 +104,11 @@ def skip_outputs(data: bytes, i: int) -> int:
 def skip_witnesses(data: bytes, i: int, inputs: int) -> int:
     """Return the position after the witnesses of so many inputs."""
     for _ in range(inputs):
-        items, i = compact(data, i)
+        items = data[i]
+        if items < 253:  # noqa: PLR2004 - inlined, for speed
+            i += 1
+        else:
+            items, i = long_size(data, i)
         for _ in range(items):
             size = data[i]
             if size < 253:  # noqa: PLR2004 - inlined, for speed

@@ -155,7 +155,7 @@ def test_h30_a_hogex_has_the_txid_of_its_plain_form_and_is_marked() -> None:
 def test_watched_outpoints_are_found_with_their_spender() -> None:
     raw = {outpoint(COIN_B)}
 
-    assert {outpoint(COIN_B): SEGWIT.txid} == parse_block(block(COINBASE, SEGWIT), BITCOIN, (), raw).spent
+    assert {outpoint(COIN_B): SEGWIT.txid} == parse_block(block(COINBASE, SEGWIT), BITCOIN, set(), raw).spent
 
 
 def test_counts_and_scripts_above_one_byte_are_read() -> None:
