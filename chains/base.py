@@ -85,12 +85,15 @@ class Tip:
     that arrived by this moment can be missing. An account chain answers the head's own time, because each
     later block carries a later one; a chain with a public mempool answers the moment of asking, unless the
     node is still syncing, isolated or has a stale head: then the head's time. Never in the future.
+    `endpoint` is the place of the node that said so among the configured ones, as in Reading and Mempool:
+    what one says of its chain proves nothing about another's mempool or finality.
     """
 
     head: BlockRef
     as_of: datetime
     safe: int | None = None
     finalized: int | None = None
+    endpoint: int = 0
 
 
 @dataclass(slots=True)
@@ -99,10 +102,13 @@ class Watched:
 
     `scripts` are what `ChainAdapter.key` gives: scriptPubKeys, or 20-byte accounts.
     `outpoints` ("txid:n") are those that unconfirmed deposits spend: whatever else spends one replaces it.
+    `brought` counts the scripts of addresses that callers brought: when it grows, what was already in the
+    mempool may concern the new one, and has to be read in full again.
     """
 
     scripts: set[bytes] = field(default_factory=set)
     outpoints: set[str] = field(default_factory=set)
+    brought: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +121,7 @@ class Reading:
     blocks: tuple[BlockRef, ...]
     transfers: tuple[Transfer, ...]
     spent: Mapping[str, str] = field(default_factory=dict)
+    endpoint: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +130,7 @@ class Mempool:
 
     transfers: tuple[Transfer, ...] = ()
     spent: Mapping[str, str] = field(default_factory=dict)
+    endpoint: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +206,9 @@ class ChainAdapter(Protocol):
 
     async def mempool(self, watched: Watched) -> Mempool:
         """Return all unconfirmed transfers; always empty on a chain where they prove nothing."""
+
+    def distrust(self, reason: str) -> None:
+        """Set the endpoint that answered last aside for a while: it is behind what was proven before."""
 
     async def check(self) -> tuple[Finding, ...]:
         """Probe every endpoint for `watcher check`; never raises for a node's fault."""

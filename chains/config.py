@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from fractions import Fraction
 from itertools import pairwise
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -74,6 +75,14 @@ Depth = Annotated[int | Literal["safe", "finalized"], BeforeValidator(_depth)]
 """A number of blocks (the block itself is the first, 0 is the mempool), or what the chain calls final."""
 
 
+def base_units(dust: str, decimals: int) -> int:
+    """Return a dust floor in base units; ValueError if it has more digits than the asset."""
+    units = Fraction(dust) * 10**decimals
+    if units.denominator != 1:
+        raise ValueError(f"dust: has more than the {decimals} decimals of its asset; write fewer digits")
+    return int(units)
+
+
 class Section(BaseModel):
     """A table of the configuration: frozen, and a key that nobody reads is an error.
 
@@ -129,7 +138,7 @@ class ChainConfig(Section):
     `poll_interval` seconds between two looks at the node. `history`: how many block hashes are kept to
     recognise a reorganisation. `stalled_after` seconds without progress the shop is told `chain.stalled`
     (0: never). `xpub` None: every invoice brings its own address. `start_height` None: from the head at the
-    first start.
+    first start. `dust`, in the unit of the chain's own coin: smaller credits are ignored.
     """
 
     kind: str
@@ -144,6 +153,7 @@ class ChainConfig(Section):
     history: Annotated[int, Field(ge=10, le=100_000)] = 500
     stalled_after: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 600.0
     fees: FeeConfig = FeeConfig()
+    dust: DecimalText = "0"
 
     @field_validator("confirmations_by_amount")
     @classmethod

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from chains.base import Asset
-from chains.config import AssetConfig, ChainConfig
+from chains.config import AssetConfig, ChainConfig, base_units
 from chains.keys import EvmPublicKey, checksum
 
 ETHER = 60
@@ -25,7 +24,7 @@ class Token(AssetConfig):
 
     @model_validator(mode="after")
     def _dust_fits(self) -> Self:
-        _base_units(self.dust, self.decimals)
+        base_units(self.dust, self.decimals)
         return self
 
 
@@ -49,6 +48,11 @@ class Config(ChainConfig):
     traces: Literal["auto", "off"] = "auto"
     logs_bloom: bool = True
     clock_skew: Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)] = 60.0
+
+    @model_validator(mode="after")
+    def _native_dust_fits(self) -> Self:
+        base_units(self.dust, self.native_decimals)
+        return self
 
     @field_validator("xpub")
     @classmethod
@@ -98,7 +102,8 @@ class Config(ChainConfig):
 def assets(config: Config) -> tuple[Asset, ...]:
     """Return the native coin, then the tokens, with their CAIP-19 names (ERC-20 ones in lower case)."""
     chain = f"eip155:{config.chain_id}"
-    native = Asset(config.native, f"{chain}/slip44:{config.slip44}", config.native_decimals)
+    floor = base_units(config.dust, config.native_decimals)
+    native = Asset(config.native, f"{chain}/slip44:{config.slip44}", config.native_decimals, dust=floor)
     return (native, *(_token(chain, each) for each in config.assets))
 
 
@@ -109,12 +114,5 @@ def _token(chain: str, token: Token) -> Asset:
         token.decimals,
         contract=token.contract,
         verify_balance=token.verify_balance,
-        dust=_base_units(token.dust, token.decimals),
+        dust=base_units(token.dust, token.decimals),
     )
-
-
-def _base_units(amount: str, decimals: int) -> int:
-    units = Fraction(amount) * 10**decimals
-    if units.denominator != 1:
-        raise ValueError(f"dust has more than the {decimals} decimals of its token; write fewer digits")
-    return int(units)

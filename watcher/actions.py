@@ -91,7 +91,8 @@ class Actions:
             if idem:
                 await idempotency.claim(connection, idem)
             now = self._clock()
-            options = tuple(_placed(w, p, heights) for w, p in zip(ways, places, strict=True))
+            known = {name: view.head.height for name, view in (await facts.views(connection)).items()}
+            options = tuple(_placed(w, p, known | heights) for w, p in zip(ways, places, strict=True))
             invoice = _invoice(draft, options, payer, self._settings, now)
             await self._insert(connection, invoice, ways, places)
             shown = await self._announce(connection, invoice, now)
@@ -228,8 +229,7 @@ async def _in_use(connection: AsyncConnection, chain: str, address: str) -> bool
 
 
 def _placed(way: Way, place: _Place, heights: Mapping[str, int]) -> Option:
-    from_height = -1 if place.index is not None else heights[way.option.chain]
-    return replace(way.option, address=place.address, from_height=from_height)
+    return replace(way.option, address=place.address, from_height=heights[way.option.chain])
 
 
 def _invoice(

@@ -5,16 +5,16 @@ A lower head is no reorganisation, another hash at a known height is (hazard 7).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
-from chains.base import ChainMoved, NodeMisbehaved, NodeUnavailable
+from chains.base import BlockRef, ChainMoved, NodeMisbehaved, NodeUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from chains.base import BlockRef, ChainAdapter, Reading, Tip
+    from chains.base import ChainAdapter, Reading, Tip
     from watcher.ledger import Ledger
     from watcher.model import View
 
@@ -23,6 +23,13 @@ log = structlog.get_logger()
 
 class TooDeep(NodeMisbehaved):
     """The chain was reorganised deeper than the blocks that are kept."""
+
+
+class Shared(NamedTuple):
+    """What the next batch builds on. `kept`: the ledger has it; else it takes the place of all it has."""
+
+    block: BlockRef
+    kept: bool = True
 
 
 class Ancestry:
@@ -35,7 +42,7 @@ class Ancestry:
         self._history = history
         self._name = adapter.name
 
-    async def shared(self, view: View, tip: Tip) -> BlockRef:
+    async def shared(self, view: View, tip: Tip) -> Shared:
         """Return the newest shared block; NodeUnavailable if the node lags, TooDeep if there is none."""
         height = min(view.head.height, tip.head.height)
         here = view.head if height == view.head.height else await self._ledger.block(self._name, height)
@@ -43,8 +50,10 @@ class Ancestry:
         if here is not None and here.hash != there.hash:
             return await self._fork(tip)
         if here is None or height < view.head.height:
-            raise NodeUnavailable(f"the node is at block {height}, behind {view.head.height} seen before")
-        return here
+            behind = f"the node is at block {height}, behind {view.head.height} seen before"
+            self._adapter.distrust(behind)
+            raise NodeUnavailable(behind)
+        return Shared(here)
 
     async def expect(self, height: int) -> BlockRef:
         """Return the node's block at a height below its head; ChainMoved if it is gone."""
@@ -60,7 +69,7 @@ class Ancestry:
             if now is None or now.hash != block.hash:
                 raise ChainMoved(f"{self._name}: block {block.height} changed during the read")
 
-    async def _fork(self, tip: Tip) -> BlockRef:
+    async def _fork(self, tip: Tip) -> Shared:
         """Find the last kept block that is still on the node's chain, by bisection."""
         kept = await self._ledger.kept(self._name)
         low, high = 0, sum(height <= tip.head.height for height, _ in kept)
@@ -73,13 +82,13 @@ class Ancestry:
         if base is None:
             raise ChainMoved(f"{self._name}: block {kept[low - 1][0]} was undone meanwhile")
         log.warning("chain.reorganised", chain=self._name, base=base.height, head=tip.head.height)
-        return base
+        return Shared(base)
 
     async def _stands(self, height: int, hash_: str) -> bool:
         there = await self._adapter.block(height)
         return there is not None and there.hash == hash_
 
-    async def _rebase(self, kept: Sequence[tuple[int, str]]) -> BlockRef:
+    async def _rebase(self, kept: Sequence[tuple[int, str]]) -> Shared:
         """Build on a block below all that is kept; else halt.
 
         Either the operator asked for a rescan from there, or the chain is followed since so shortly that
@@ -97,9 +106,8 @@ class Ancestry:
                 f"node, then: watcher rescan {self._name} --from HEIGHT, with a HEIGHT of {lowest} or less"
             )
         base = await self.expect(max(0, height))
-        await self._ledger.rebase(self._name, base)
         log.warning("chain.rebased", chain=self._name, base=base.height)
-        return base
+        return Shared(base, kept=False)
 
 
 def check_links(name: str, base: BlockRef, last: int, reading: Reading) -> None:

@@ -16,7 +16,7 @@ from watcher import facts, outbox, render
 from watcher.happenings import events_for, fell
 from watcher.ids import new_id
 from watcher.matcher import decide
-from watcher.model import Event, Exceptional, PaymentStatus, Standing, Status
+from watcher.model import Event, EventType, Exceptional, PaymentStatus, Standing, Status
 from watcher.tables import ADDRESS, DEPOSIT, GAP, INVOICE
 
 if TYPE_CHECKING:
@@ -119,12 +119,12 @@ def _since(old: datetime | None, now: datetime, *, holds: bool) -> datetime | No
 async def _save(
     connection: AsyncConnection, change: _Change, views: Mapping[str, View], now: datetime, links: Links
 ) -> int:
+    await _mark_settled(connection, change.after.decision)
     if change.after == change.before:
         return 0
     await connection.execute(
         update(INVOICE).where(INVOICE.c.id == change.after.invoice.id).values(**columns(change.after))
     )
-    await _mark_settled(connection, change)
     events = _events(change, views, now, links)
     if events:
         await outbox.publish(connection, events, now)
@@ -147,14 +147,15 @@ def columns(record: Record) -> dict[str, object]:
     }
 
 
-async def _mark_settled(connection: AsyncConnection, change: _Change) -> None:
+async def _mark_settled(connection: AsyncConnection, decision: Decision) -> None:
     """Note which deposits new blocks need not look at again, and which they must."""
-    old = {p.deposit.id: (p.deposit, p.status) for p in change.before.decision.payments}
-    moved = [p for p in change.after.decision.payments if old.get(p.deposit.id) != (p.deposit, p.status)]
     for settled in (True, False):
-        ids = [p.deposit.id for p in moved if _is_settled(p.status, p.deposit.standing) is settled]
-        if ids:
-            await connection.execute(update(DEPOSIT).where(DEPOSIT.c.id.in_(ids)).values(settled=settled))
+        ids = [
+            p.deposit.id for p in decision.payments if _is_settled(p.status, p.deposit.standing) is settled
+        ]
+        for some in facts.chunks(ids):
+            wrong = DEPOSIT.c.id.in_(some) & DEPOSIT.c.settled.is_(not settled)
+            await connection.execute(update(DEPOSIT).where(wrong).values(settled=settled))
 
 
 def _is_settled(status: PaymentStatus, standing: Standing) -> bool:
@@ -184,7 +185,9 @@ def _freeze(  # noqa: PLR0913, PLR0917 - all that a body is made of
     paid = None
     if happening.payment:
         paid = render.payment(happening.payment, views.get(happening.payment.deposit.chain), links)
-    data = render.event_data(happening, change.before.decision.status.value, shown, paid)
+    first = happening.type is EventType.INVOICE_CREATED
+    previous = None if first else change.before.decision.status.value
+    data = render.event_data(happening, previous, shown, paid)
     return Event(
         id=new_id("evt"),
         type=happening.type,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -68,13 +69,24 @@ async def undo(connection: AsyncConnection, chain: str, height: int) -> set[str]
     return await _invoices(connection, chain, addresses)
 
 
-async def record(connection: AsyncConnection, batch: Batch, floor: datetime) -> set[str]:
-    """Write a batch's transfers; return the invoices that they touch.
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """What is known of when transfers arrived, beside their own times.
 
-    `floor`: nothing in this batch can have arrived before it, whatever a block's own time says.
+    `drift`: how far a block's time may lie before its making; nothing for blocks that are read again, which
+    stood there before. `floor`: nothing that is read now can have arrived before it, whatever a block's time
+    says; None for blocks that are read again.
     """
+
+    observed_at: datetime
+    drift: timedelta
+    floor: datetime | None = None
+
+
+async def record(connection: AsyncConnection, batch: Batch, timing: Timing) -> set[str]:
+    """Write a batch's transfers; return the invoices that they touch."""
     pool = batch.mempool.transfers if batch.mempool else ()
-    addresses = await _write(connection, batch.chain, [*pool, *batch.transfers], batch.observed_at, floor)
+    addresses = await _write(connection, batch.chain, [*pool, *batch.transfers], timing)
     spent = {**(batch.mempool.spent if batch.mempool else {}), **batch.spent}
     live = {(t.txid, t.slot) for t in pool} if batch.mempool else None
     addresses |= await _drop(connection, batch.chain, spent, live)
@@ -86,7 +98,7 @@ async def record_again(
     chain: str,
     blocks: Sequence[BlockRef],
     transfers: Sequence[Transfer],
-    observed_at: datetime,
+    timing: Timing,
 ) -> set[str]:
     """Write the transfers of blocks read again; deposits recorded in other blocks there lose their place."""
     hashes = [b.hash for b in blocks]
@@ -99,16 +111,12 @@ async def record_again(
     addresses = set(await connection.scalars(select(DEPOSIT.c.address).where(foreign)))
     if addresses:
         await connection.execute(update(DEPOSIT).where(foreign).values(**_UNPLACED))
-    addresses |= await _write(connection, chain, transfers, observed_at, None)
+    addresses |= await _write(connection, chain, transfers, timing)
     return await _invoices(connection, chain, addresses)
 
 
 async def _write(
-    connection: AsyncConnection,
-    chain: str,
-    transfers: Sequence[Transfer],
-    observed_at: datetime,
-    floor: datetime | None,
+    connection: AsyncConnection, chain: str, transfers: Sequence[Transfer], timing: Timing
 ) -> set[str]:
     """Insert or move each transfer; return the addresses of those that changed something."""
     known = await _known(connection, chain, {t.txid for t in transfers})
@@ -121,9 +129,7 @@ async def _write(
             continue
         changed.add(transfer.address)
         if old is None:
-            row = _row(
-                chain, transfer, place, _arrival(transfer, observed_at, floor, shown[transfer.address])
-            )
+            row = _row(chain, transfer, place, _arrival(transfer, timing, shown[transfer.address]))
             await connection.execute(insert(DEPOSIT).values(**row))
         else:
             row = old | place
@@ -204,34 +210,35 @@ def _row(chain: str, transfer: Transfer, place: Mapping[str, Any], arrived_at: d
     }
 
 
-def _arrival(transfer: Transfer, observed_at: datetime, floor: datetime | None, shown: Any) -> datetime:
+def _arrival(transfer: Transfer, timing: Timing, shown: Any) -> datetime:
     """Return when a transfer arrived: when it was seen or, if earlier, what the node or the block say.
 
     A block's time may be wrong by the chain's drift, so it goes no further back than `floor` (hazard 108).
-    Clocks count whole seconds: nothing reached an address of ours before it was made.
+    Clocks differ and count whole seconds: what did not come before its address was made came after.
     """
-    times = [observed_at, transfer.seen_at, transfer.block.time if transfer.block else None]
+    times = [timing.observed_at, transfer.seen_at, transfer.block.time if transfer.block else None]
     arrived = min(t for t in times if t is not None)
-    if floor is not None:
-        arrived = max(arrived, min(floor, observed_at))
-    if _came_before(transfer, shown, arrived):
+    if timing.floor is not None:
+        arrived = max(arrived, min(timing.floor, timing.observed_at))
+    if _came_before(transfer, shown, arrived, timing.drift):
         return min(arrived, transfer.block.time) if transfer.block else arrived
     made: datetime = shown.created_at
     return max(arrived, made)
 
 
-def _came_before(transfer: Transfer, shown: Any, arrived: datetime) -> bool:
-    """Whether it reached an address of the caller's own before its invoice was made.
+def _came_before(transfer: Transfer, shown: Any, arrived: datetime, drift: timedelta) -> bool:
+    """Whether it reached the address before its invoice was made: none of the invoice's business.
 
-    Fixed with the arrival: a reorganisation may put it into a later block, and it stays none of the
-    invoice's business.
+    An address of the caller's own may have been used; one of ours only if the key was in use elsewhere, so
+    there a block's time is given the benefit of its drift. Fixed with the arrival: a reorganisation may put
+    it into a later block, or a later payment into a lower one.
     """
-    if shown.key_index is not None:
-        return False
+    own = shown.key_index is None
+    made: datetime = shown.created_at
     if transfer.block is None:
-        return bool(shown.created_at - arrived > CLOCK_SLACK)
+        return own and made - arrived > CLOCK_SLACK
     known = -1 if shown.from_height is None else shown.from_height
-    return bool(transfer.block.height <= known and transfer.block.time < shown.created_at)
+    return bool(transfer.block.height <= known and transfer.block.time < (made if own else made - drift))
 
 
 async def _drop(

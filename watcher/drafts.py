@@ -49,10 +49,13 @@ class ToleranceDraft(Draft):
 
 
 class FeesDraft(Draft):
-    """What is deducted from each deposit, and who bears it. `fixed` is in the asset's unit."""
+    """What is deducted from each deposit, and who bears it. `fixed` is in the asset's unit.
 
-    percent: Amount = "0"
-    fixed: Amount = "0"
+    What is left out is as the chain is configured.
+    """
+
+    percent: Amount | None = None
+    fixed: Amount | None = None
     payer: Annotated[FeePayer, Field(strict=False)] = FeePayer.MERCHANT
 
 

@@ -31,16 +31,20 @@ if TYPE_CHECKING:
     from watcher.store import Store
 
 
+_FLOATING = (Standing.MEMPOOL.value, Standing.UNPLACED.value)
+
+
 class LedgerConflict(RuntimeError):  # noqa: N818 - the name says which
     """A batch does not build on what was absorbed: two scanners follow one chain, or a fault of ours."""
 
 
 @dataclass(frozen=True, slots=True)
 class WatchedRow:
-    """An address to look for: its row number and its bytes on the chain."""
+    """An address to look for: its row number, its bytes on the chain, and whether the caller brought it."""
 
     id: int
     script: bytes
+    brought: bool
 
 
 class Ledger:
@@ -52,6 +56,12 @@ class Ledger:
         self._clock = clock
         self._links = links
         self._bus = bus
+
+    async def chain_id(self, chain: str) -> str | None:
+        """Return which chain was absorbed under this name (CAIP-2); None before its first batch."""
+        async with self._store.read() as connection:
+            found: str | None = await connection.scalar(select(CHAIN.c.chain_id).where(CHAIN.c.name == chain))
+            return found
 
     async def view(self, chain: str) -> View | None:
         """Return how much of a chain is absorbed; None before its first batch."""
@@ -73,22 +83,24 @@ class Ledger:
 
     async def watched(self, chain: str, after: int, upto: int | None = None) -> list[WatchedRow]:
         """Return the addresses of a chain with row numbers above `after` (and at most `upto`), in order."""
-        query = select(ADDRESS.c.id, ADDRESS.c.script).where(ADDRESS.c.chain == chain, ADDRESS.c.id > after)
+        columns = (ADDRESS.c.id, ADDRESS.c.script, ADDRESS.c.key_index)
+        query = select(*columns).where(ADDRESS.c.chain == chain, ADDRESS.c.id > after)
         if upto is not None:
             query = query.where(ADDRESS.c.id <= upto)
         async with self._store.read() as connection:
             rows = await connection.execute(query.order_by(ADDRESS.c.id))
-            return [WatchedRow(row.id, row.script) for row in rows]
+            return [WatchedRow(row.id, row.script, row.key_index is None) for row in rows]
 
-    async def unconfirmed_outpoints(self, chain: str) -> set[str]:
-        """Return the outpoints that unconfirmed deposits spend: whatever else spends one replaces it."""
+    async def unconfirmed_outpoints(self, chain: str, above: int) -> set[str]:
+        """Return the outpoints that unconfirmed deposits spend: whatever else spends one replaces it.
+
+        Deposits in blocks above `above` are unconfirmed, too: those blocks are about to be undone.
+        """
         async with self._store.read() as connection:
+            floating = DEPOSIT.c.settled.is_(False) & DEPOSIT.c.standing.in_(_FLOATING)
+            undone = DEPOSIT.c.block_height > above
             rows = await connection.scalars(
-                select(DEPOSIT.c.spends).where(
-                    DEPOSIT.c.chain == chain,
-                    DEPOSIT.c.settled.is_(False),
-                    DEPOSIT.c.standing.in_([Standing.MEMPOOL.value, Standing.UNPLACED.value]),
-                )
+                select(DEPOSIT.c.spends).where(DEPOSIT.c.chain == chain, floating | undone)
             )
             return {outpoint for text in rows for outpoint in json.loads(text)}
 
@@ -119,9 +131,10 @@ class Ledger:
             old = (await facts.views(connection)).get(batch.chain)
             if old is None or batch.base is None:
                 raise LedgerConflict(f"{batch.chain}: the first batch has to begin the chain")
-            await _check_base(connection, batch.chain, batch.base)
+            await _build_on(connection, batch, batch.base)
             touched = await deposits.undo(connection, batch.chain, batch.base.height)
-            touched |= await deposits.record(connection, batch, _earliest(old, batch.base) - drift)
+            timing = deposits.Timing(batch.observed_at, drift, _earliest(old, batch.base) - drift)
+            touched |= await deposits.record(connection, batch, timing)
             as_of = _proven(old, batch)
             await _advance(connection, batch, old, as_of, history)
             if batch.blocks or batch.view.finalized != old.finalized or batch.view.safe != old.safe:
@@ -138,12 +151,6 @@ class Ledger:
         async with self._store.read() as connection:
             return bool(await connection.scalar(select(exists().where(credited))))
 
-    async def rebase(self, chain: str, base: BlockRef) -> None:
-        """Keep `base` in place of every kept block: none of them is on the chain any more."""
-        async with self._store.write() as connection:
-            await connection.execute(delete(BLOCK).where(BLOCK.c.chain == chain))
-            await connection.execute(insert(BLOCK).values([_block(chain, base)]))
-
     async def alarm(self, chain: str, reason: str | None) -> None:
         """Tell the shop that a chain stalled, or with None that it is well again; what was told, once."""
         async with self._store.write() as connection:
@@ -158,12 +165,12 @@ class Ledger:
         self._bus.published()
 
     async def absorb_again(
-        self, gap: Gap, blocks: Sequence[BlockRef], transfers: Sequence[Transfer], observed_at: datetime
+        self, gap: Gap, blocks: Sequence[BlockRef], transfers: Sequence[Transfer], timing: deposits.Timing
     ) -> int:
         """Record what blocks below the cursor say on a second reading, and shorten the gap by them."""
         async with self._store.write() as connection:
             await deposits.check_kept(connection, gap.chain, blocks)
-            touched = await deposits.record_again(connection, gap.chain, blocks, transfers, observed_at)
+            touched = await deposits.record_again(connection, gap.chain, blocks, transfers, timing)
             await _shorten(connection, gap, blocks[-1].height)
             touched |= await affected.between(connection, gap)
             written = await settle(connection, touched, self._clock(), self._links)
@@ -172,10 +179,17 @@ class Ledger:
         return written
 
 
-async def _check_base(connection: AsyncConnection, chain: str, base: BlockRef) -> None:
-    kept = await deposits.kept_block(connection, chain, base.height)
+async def _build_on(connection: AsyncConnection, batch: Batch, base: BlockRef) -> None:
+    """Make sure that the base is a kept block, and forget the gaps above it: what stands there is new."""
+    if batch.rebased:
+        await connection.execute(delete(BLOCK).where(BLOCK.c.chain == batch.chain))
+        await connection.execute(insert(BLOCK).values([_block(batch.chain, base)]))
+    kept = await deposits.kept_block(connection, batch.chain, base.height)
     if kept is None or kept.hash != base.hash:
-        raise LedgerConflict(f"{chain}: block {base.height} {base.hash} is not one that was absorbed")
+        raise LedgerConflict(f"{batch.chain}: block {base.height} {base.hash} is not one that was absorbed")
+    above = (GAP.c.chain == batch.chain) & (GAP.c.last > base.height)
+    await connection.execute(update(GAP).where(above).values(last=base.height))
+    await connection.execute(delete(GAP).where(GAP.c.chain == batch.chain, GAP.c.first > GAP.c.last))
 
 
 def _earliest(old: View, base: BlockRef) -> datetime:

@@ -144,16 +144,8 @@ def _rule_late(invoice: Invoice, deposit: Deposit, terms: _Terms, *, done: bool)
 
 
 def _before(invoice: Invoice, deposit: Deposit) -> bool:
-    """Whether it reached the address before the invoice was made (an address of the caller's own).
-
-    The height alone would not do: after a reorganisation a later payment can stand at a lower height.
-    """
-    if deposit.arrived_at < invoice.created_at:
-        return True
-    place = (deposit.chain, deposit.address)
-    known = max((o.from_height for o in invoice.options if (o.chain, o.address) == place), default=-1)
-    block = deposit.block
-    return block is not None and block.height <= known and block.time < invoice.created_at
+    """Whether it reached the address before the invoice was made: its arrival, fixed once, tells."""
+    return deposit.arrived_at < invoice.created_at
 
 
 def _payment(

@@ -145,8 +145,8 @@ class Option:
     `amount`: what the merchant is to be credited with. `expected`: what the payer is asked for.
     `minimum`: the smallest credit that counts as paid (amount less the tolerance).
     `fee_percent` (a share of 1) and `fee_fixed` (base units) are deducted from each deposit.
-    `from_height`: the chain's height when the caller brought an address of its own, which may have been paid
-    before; -1 for a fresh one. `dust`: smaller deposits are ignored.
+    `from_height`: the chain's height when the invoice was made; an address may have been paid before.
+    `dust`: smaller deposits are ignored.
     """
 
     position: int
@@ -311,6 +311,7 @@ class Batch:
     None at the very first start, when `blocks` holds the starting block alone.
     `mempool`: None means not read to the end of the chain: unconfirmed deposits are left as they are.
     `watched_to`: the largest address row that was looked for; later ones get their blocks read again.
+    `rebased`: no kept block stands any more, and `base` takes the place of all of them.
     """
 
     chain: str
@@ -322,6 +323,7 @@ class Batch:
     view: View
     observed_at: datetime
     watched_to: int
+    rebased: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ any trouble leaves the cursor where it is.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -13,18 +14,20 @@ from typing import TYPE_CHECKING
 import structlog
 
 from chains.base import ChainMoved, Mempool, NodeMisbehaved, NodeUnavailable, Reading, Watched
+from watcher import dust
 from watcher.ancestor import Ancestry, check_links
 from watcher.condition import Condition
+from watcher.gap_reader import GapReader
 from watcher.model import Batch, View
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     from chains.base import BlockRef, ChainAdapter, Tip
+    from watcher.ancestor import Shared
     from watcher.bus import Signal
     from watcher.ledger import Ledger
-    from watcher.model import ChainStatus, Clock, Gap
+    from watcher.model import ChainStatus, Clock
 
 log = structlog.get_logger()
 
@@ -34,8 +37,11 @@ RESTLESS = 10
 HALTED_RETRY = 30.0
 """Seconds before a node that misbehaved is tried again; nothing is concluded from it meanwhile."""
 
-GAP_RETRY = timedelta(seconds=30)
-"""How long blocks that could not be read again are left alone: each try costs the node a failure."""
+FIRST_SPAN = 20
+"""Blocks in the first read, before it is known how fast the node is."""
+
+SLOW = 20.0
+"""Seconds of one turn after which fewer blocks are asked for at a time."""
 
 FLUSH = timedelta(seconds=10)
 """How often the passing of time alone is written down, when nothing else happens on a chain."""
@@ -71,6 +77,7 @@ class Scanner:
         wake: Signal,
         heartbeat: Callable[[float], None],
         trouble: Callable[[ChainStatus], None] = lambda _status: None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`wake` asks for a look before the next poll; `heartbeat` is told the coming pause, once a turn."""
         self.adapter = adapter
@@ -80,15 +87,16 @@ class Scanner:
         self._pace = pace
         self._wake = wake
         self._heartbeat = heartbeat
+        self._monotonic = monotonic
         self._ancestry = Ancestry(adapter, ledger, pace.history)
         self._condition = Condition(adapter.name, ledger, clock, pace.stalled_after, trouble)
         self._lookout = _Lookout()
         self._opened = False
-        self._span = adapter.span
+        self._span = min(adapter.span, FIRST_SPAN)
         self._failures = 0
         self._moved = 0
         self._last: Batch | None = None
-        self._resting: dict[int, tuple[datetime, str]] = {}
+        self._gaps = GapReader(adapter, ledger, clock, self._ancestry, self._condition)
 
     def status(self) -> ChainStatus:
         """Return how well the chain is being followed."""
@@ -106,6 +114,7 @@ class Scanner:
 
     async def turn(self) -> float:
         """Take one step, and return the seconds to wait before the next: 0 while there is more to read."""
+        started = self._monotonic()
         try:
             more = await self._step()
         except ChainMoved as error:
@@ -115,24 +124,44 @@ class Scanner:
         except NodeUnavailable as error:
             return await self._unavailable(error)
         self._failures = self._moved = 0
-        self._span = min(self.adapter.span, self._span * 2)
+        self._adapt(self._monotonic() - started)
         return 0.0 if more else self._pace.poll_interval
+
+    def _adapt(self, seconds: float) -> None:
+        """Ask for as many blocks as the node gives in good time: a turn must not look like a hang."""
+        if seconds > SLOW:
+            self._span = max(1, self._span // 2)
+        elif seconds < SLOW / 4:
+            self._span = min(self.adapter.span, self._span * 2)
 
     async def _step(self) -> bool:
         """Read and absorb what is next; return whether there is more to read at once."""
-        if not self._opened:
-            await self.adapter.open()
-            self._opened = True
+        await self._open()
         tip = await self.adapter.tip()
         view = await self._ledger.view(self.name)
         if view is None:
             view = await self._begin(tip)
-        await self._grow()
-        base = await self._ancestry.shared(view, tip)
-        batch = await self._batch(tip, view, base)
+        shared = await self._ancestry.shared(view, tip)
+        await self._grow(shared.block)
+        batch = await self._batch(tip, view, shared)
         await self._absorb(batch)
         await self._condition.followed(tip, batch.view)
-        return batch.view.head.height < tip.head.height or await self._read_gap()
+        if batch.view.head.height < tip.head.height:
+            return True
+        return await self._gaps.read(batch.view.head.height, self._span)
+
+    async def _open(self) -> None:
+        """Connect, and make sure that it is the chain that was absorbed under this name."""
+        if self._opened:
+            return
+        await self.adapter.open()
+        known = await self._ledger.chain_id(self.name)
+        if known not in (None, self.adapter.chain_id):
+            raise NodeMisbehaved(
+                f"the database holds {known} under this name, the node serves {self.adapter.chain_id}; "
+                "give the other network a name of its own"
+            )
+        self._opened = True
 
     async def _begin(self, tip: Tip) -> View:
         """Start at the configured height, or at the head: no invoice is older than this."""
@@ -146,19 +175,21 @@ class Scanner:
         log.info("chain.begun", chain=self.name, height=start.height, hash=start.hash)
         return view
 
-    async def _grow(self) -> None:
+    async def _grow(self, base: BlockRef) -> None:
         """Learn the addresses made since the last look, and the outpoints whose spending would matter."""
         lookout = self._lookout
         for row in await self._ledger.watched(self.name, lookout.upto):
             lookout.watched.scripts.add(row.script)
+            lookout.watched.brought += row.brought
             lookout.upto = row.id
         if self.adapter.has_mempool:
-            lookout.watched.outpoints = await self._ledger.unconfirmed_outpoints(self.name)
+            lookout.watched.outpoints = await self._ledger.unconfirmed_outpoints(self.name, base.height)
 
-    async def _batch(self, tip: Tip, view: View, base: BlockRef) -> Batch:
-        """Read everything above the base, up to the head or the span, as one consistent view."""
+    async def _batch(self, tip: Tip, view: View, shared: Shared) -> Batch:
+        """Read everything above the shared block, up to the head or the span, as one consistent view."""
         observed_at = self._clock()
         watched = self._lookout.watched
+        base = shared.block
         last = self._last_height(tip, view, base)
         reading = Reading((), ())
         if last > base.height:
@@ -169,12 +200,15 @@ class Scanner:
         if last == tip.head.height and not complete:
             raise ChainMoved(f"{self.name}: the head changed while it was read")
         mempool = await self._mempool(tip, watched) if complete else None
+        if complete and mempool is None and base.hash != view.head.hash:
+            # What was undone may have gone back to the mempool: without it, money would seem to be gone.
+            raise ChainMoved(f"{self.name}: the head changed after a reorganisation")
         await self._ancestry.still(base, head)
         return Batch(
             chain=self.name,
             base=base,
             blocks=reading.blocks,
-            transfers=reading.transfers,
+            transfers=dust.above(self.adapter, reading.transfers),
             spent=reading.spent,
             mempool=mempool,
             view=View(
@@ -186,6 +220,7 @@ class Scanner:
             ),
             observed_at=observed_at,
             watched_to=self._lookout.upto,
+            rebased=not shared.kept,
         )
 
     def _last_height(self, tip: Tip, view: View, base: BlockRef) -> int:
@@ -197,7 +232,8 @@ class Scanner:
         """Return the mempool if it belongs to the head: else a transaction just mined would look dropped."""
         if not self.adapter.has_mempool:
             return Mempool()
-        mempool = await self.adapter.mempool(watched)
+        pool = await self.adapter.mempool(watched)
+        mempool = Mempool(dust.above(self.adapter, pool.transfers), pool.spent)
         after = await self.adapter.tip()
         return mempool if after.head.hash == tip.head.hash else None
 
@@ -224,44 +260,6 @@ class Scanner:
             return True
         same = replace(old.view, as_of=batch.view.as_of) == batch.view
         return not same or abs(batch.view.as_of - old.view.as_of) >= FLUSH
-
-    async def _read_gap(self) -> bool:
-        """Read one piece of a gap; return whether there was one to read.
-
-        One that cannot be read (a pruned node) stops neither the others nor the chain, and rests for a while.
-        """
-        for gap in await self._ledger.gaps(self.name):
-            retry_at, reason = self._resting.get(gap.id, (None, ""))
-            if retry_at is not None and self._clock() < retry_at:
-                self._condition.remark(reason)
-            elif await self._can_read(gap):
-                return True
-        return False
-
-    async def _can_read(self, gap: Gap) -> bool:
-        try:
-            await self._read_again(gap)
-        except NodeUnavailable as error:
-            reason = f"blocks {gap.first} to {gap.last} have to be read again: {error}"
-            log.warning("chain.gap_unavailable", chain=self.name, reason=reason)
-            self._condition.remark(reason)
-            self._resting[gap.id] = (self._clock() + GAP_RETRY, reason)
-            return False
-        self._resting.pop(gap.id, None)
-        return True
-
-    async def _read_again(self, gap: Gap) -> None:
-        """Read the first piece of a gap and record what it says."""
-        observed_at = self._clock()
-        last = min(gap.last, gap.first + self._span - 1)
-        reading = await self.adapter.read(gap.first, last, await self._gap_watched(gap))
-        await self._ancestry.still(reading.blocks[0], reading.blocks[-1])
-        events = await self._ledger.absorb_again(gap, reading.blocks, reading.transfers, observed_at)
-        log.info("chain.read_again", chain=self.name, first=gap.first, last=last, of=gap.last, events=events)
-
-    async def _gap_watched(self, gap: Gap) -> Watched:
-        rows = await self._ledger.watched(self.name, gap.after, gap.upto)
-        return Watched({row.script for row in rows})
 
     async def _restless(self, error: ChainMoved) -> float:
         """Read again at once; a chain that never holds still counts as silent, and is given a pause."""

@@ -31,6 +31,13 @@ _PRAGMAS = (
 )
 
 
+POOL = 16
+"""Connections that read at the same time; who comes later waits."""
+
+PATIENCE = 600.0
+"""Seconds to wait for one of them: a crowd of API callers must not end a scanner, which would end all."""
+
+
 def sqlite_is_safe(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> bool:
     """Whether this SQLite has no known corruption with several writers (hazard 119).
 
@@ -43,7 +50,8 @@ def sqlite_is_safe(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> bo
 
 def _engine(path: Path, begin: str) -> AsyncEngine:
     """Open with explicit transactions: the driver's own would start deferred ones (hazard 120)."""
-    engine = create_async_engine(make_url("sqlite+aiosqlite://").set(database=str(path)))
+    url = make_url("sqlite+aiosqlite://").set(database=str(path))
+    engine = create_async_engine(url, pool_size=POOL, max_overflow=0, pool_timeout=PATIENCE)
 
     @event.listens_for(engine.sync_engine, "connect")
     def _configure(connection: Any, _record: object) -> None:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from chains.base import AddressError, NodeUnavailable
+from watcher.drafts import FeesDraft
 from watcher.errors import Refused
 from watcher.model import FeePayer, Finality, Option
 from watcher.money import gross_up, parse_amount, percent
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from chains.base import Asset, ChainAdapter
     from chains.config import ChainConfig, FeeConfig
-    from watcher.drafts import FeesDraft, InvoiceDraft, OptionDraft
+    from watcher.drafts import InvoiceDraft, OptionDraft
     from watcher.model import Confirmations
     from watcher.settings import Settings
 
@@ -176,21 +177,27 @@ def _tolerance(draft: InvoiceDraft, settings: Settings, amount: int, asset: Asse
 
 async def _fees(draft: FeesDraft | None, config: FeeConfig, adapter: ChainAdapter, asset: Asset) -> _Fees:
     """Return the invoice's own fees, or the chain's; the cost of spending is estimated once, now."""
-    if draft is not None:
-        share = _share(draft.percent, "fees.percent")
-        if share == 1:
-            raise Refused(
-                "invalid_percent", "takes the whole payment; below 100 is possible", field="fees.percent"
-            )
-        return _Fees(share, _units(draft.fixed, asset, "fees.fixed"), draft.payer)
-    fixed = _units(config.fixed, asset, "fees.fixed")
-    if config.spending_cost:
-        try:
-            fixed += await adapter.spending_cost(asset.symbol)
-        except NodeUnavailable as error:
-            message = f"{adapter.name}: the cost of spending cannot be estimated now: {error}"
-            raise Refused("chain_not_ready", message, status=503) from error
-    return _Fees(_share(config.percent, "fees.percent"), fixed, FeePayer.MERCHANT)
+    own = draft or FeesDraft()
+    share = _share(config.percent if own.percent is None else own.percent, "fees.percent")
+    if share == 1:
+        message = "takes the whole payment; below 100 is possible"
+        raise Refused("invalid_percent", message, field="fees.percent")
+    if own.fixed is not None:
+        fixed = _units(own.fixed, asset, "fees.fixed")
+    else:
+        fixed = _units(config.fixed, asset, "fees.fixed") + await _spending(config, adapter, asset)
+    return _Fees(share, fixed, own.payer)
+
+
+async def _spending(config: FeeConfig, adapter: ChainAdapter, asset: Asset) -> int:
+    """Return what spending one deposit costs, where the merchant wants that deducted."""
+    if not config.spending_cost:
+        return 0
+    try:
+        return await adapter.spending_cost(asset.symbol)
+    except NodeUnavailable as error:
+        message = f"{adapter.name}: the cost of spending cannot be estimated now: {error}"
+        raise Refused("chain_not_ready", message, status=503) from error
 
 
 def _confirmations(

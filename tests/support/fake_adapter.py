@@ -74,7 +74,7 @@ class FakeAdapter:
 
     `lag`: how many blocks this node is behind. `safe` and `finalized`: how far they lie below the head;
     None where the chain has none. Without a mempool it speaks for an account chain: `as_of` is the head's
-    time.
+    time. `endpoint` is the place of the node that answers.
     """
 
     def __init__(
@@ -87,6 +87,7 @@ class FakeAdapter:
         finalized: int | None = None,
         fingerprint: str | None = "fake-key",
         span: int = 100,
+        dust: int = 0,
     ) -> None:
         self.chain = chain
         self.name = name
@@ -98,8 +99,11 @@ class FakeAdapter:
         self.faults = Faults()
         self.lag = 0
         self.opened = 0
+        self.endpoint = 0
+        self.distrusted: list[str] = []
         self._depths = (safe, finalized)
         self._fingerprint = fingerprint
+        self._dust = dust
 
     async def open(self) -> None:
         self.faults.meet("open")
@@ -113,7 +117,8 @@ class FakeAdapter:
         head = self._head()
         now = self.chain.clock()
         safe, finalized = (None if depth is None else max(0, head.height - depth) for depth in self._depths)
-        return Tip(head, now if self.has_mempool else min(head.time, now), safe, finalized)
+        as_of = now if self.has_mempool else min(head.time, now)
+        return Tip(head, as_of, safe, finalized, self.endpoint)
 
     async def block(self, height: int) -> BlockRef | None:
         self.faults.meet("block")
@@ -133,14 +138,14 @@ class FakeAdapter:
             for transfer in _credits(transaction, watched, block.ref)
         ]
         spent = _spent((tx for block in blocks for tx in block.transactions), watched)
-        return Reading(tuple(block.ref for block in blocks), tuple(transfers), spent)
+        return Reading(tuple(block.ref for block in blocks), tuple(transfers), spent, self.endpoint)
 
     async def mempool(self, watched: Watched) -> Mempool:
         self.faults.meet("mempool")
         if not self.has_mempool:
             return Mempool()
         transfers = [t for tx in self.chain.pool.values() for t in _credits(tx, watched, None)]
-        return Mempool(tuple(transfers), _spent(self.chain.pool.values(), watched))
+        return Mempool(tuple(transfers), _spent(self.chain.pool.values(), watched), self.endpoint)
 
     async def check(self) -> tuple[Finding, ...]:
         try:
@@ -149,12 +154,15 @@ class FakeAdapter:
             return (Finding("reachable", ok=False, detail=str(error)),)
         return (Finding("reachable", ok=True, detail=f"height {self._head().height}"),)
 
+    def distrust(self, reason: str) -> None:
+        self.distrusted.append(reason)
+
     def health(self) -> tuple[EndpointHealth, ...]:
         return (EndpointHealth("fake://chain", "up", self._head().height),)
 
     def assets(self) -> tuple[Asset, ...]:
         return (
-            Asset(COIN, f"{self.chain_id}/slip44:1", 8),
+            Asset(COIN, f"{self.chain_id}/slip44:1", 8, dust=self._dust),
             Asset(TOKEN, f"{self.chain_id}/token:1", 6, "token"),
         )
 

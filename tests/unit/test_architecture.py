@@ -42,7 +42,7 @@ LAYERS = {
     "ledger": Layer(
         "ledger decisions deposits affected", "words machine model rows rules reads outbox chains.base"
     ),
-    "scanner": Layer("scanner ancestor condition", "words model ledger chains.base"),
+    "scanner": Layer("scanner ancestor condition gap_reader dust", "words model ledger chains.base"),
     "notifier": Layer("notifier sending claims results", "words machine model metrics rows rules outbox"),
     # Those who stand beside the flow.
     "actions": Layer(

@@ -1,0 +1,16 @@
+"""Leaves out credits too small to be a payment: each would cost an event, and anyone can send thousands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from chains.base import ChainAdapter, Transfer
+
+
+def above(adapter: ChainAdapter, transfers: Iterable[Transfer]) -> tuple[Transfer, ...]:
+    """Return the transfers that reach their asset's configured floor (hazard 65)."""
+    floors = {asset.symbol: asset.dust for asset in adapter.assets()}
+    return tuple(t for t in transfers if t.amount >= floors.get(t.asset, 0))
