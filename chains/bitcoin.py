@@ -31,7 +31,7 @@ from chains.bitcoin_coins import COINS, DECIMALS, GENESIS, PEGOUT_MATURITY, deci
 from chains.bitcoin_mempool import MempoolReader, Unconfirmed
 from chains.bitcoin_reader import BlockReader
 from chains.bitcoin_wire import Output, outpoint, outpoint_text
-from chains.config import ChainConfig, Depth
+from chains.config import ChainConfig, Depth, base_units
 from chains.rpc import Node, Rpc
 
 if TYPE_CHECKING:
@@ -79,6 +79,11 @@ class Config(ChainConfig):
                 keys.PublicKey.parse(self.xpub, keys.network(self.coin, self.network), self.script)
         except AddressError as error:
             raise ValueError(f"xpub: {error}") from None
+        return self
+
+    @model_validator(mode="after")
+    def _dust_fits(self) -> Self:
+        base_units(self.dust, DECIMALS)
         return self
 
     @model_validator(mode="after")
@@ -134,7 +139,8 @@ class Adapter:
             node.height = head.height
         stale = 0 < self._stale_after < (asked - head.time).total_seconds()
         behind = info.headers > info.blocks or (self._has_peers and info.initialblockdownload)
-        return Tip(head, as_of=min(head.time, asked) if alone or stale or behind else asked)
+        as_of = min(head.time, asked) if alone or stale or behind else asked
+        return Tip(head, as_of, endpoint=self._rpc.nodes.index(node))
 
     async def block(self, height: int) -> BlockRef | None:
         """Return the block at that height of the node's best chain, None above its head."""
@@ -159,13 +165,19 @@ class Adapter:
                 for transfer in self._mined(block, ref)
             ),
             spent={outpoint_text(spent): txid for block in blocks for spent, txid in block.spent.items()},
+            endpoint=self._rpc.nodes.index(node),
         )
 
     async def mempool(self, watched: Watched) -> Mempool:
         """Return the unconfirmed transfers and who spends the watched outpoints now."""
         async with self._node() as node:
             deposits, spent = await self._mempool.read(node, watched)
-        return Mempool(tuple(each for deposit in deposits for each in self._unconfirmed(deposit)), spent)
+        transfers = tuple(each for deposit in deposits for each in self._unconfirmed(deposit))
+        return Mempool(transfers, spent, self._rpc.nodes.index(node))
+
+    def distrust(self, reason: str) -> None:
+        """Set the endpoint that answered last aside for a while."""
+        self._rpc.distrust(reason)
 
     async def check(self) -> tuple[Finding, ...]:
         """Probe every endpoint for `watcher check`."""
@@ -178,7 +190,8 @@ class Adapter:
 
     def assets(self) -> tuple[Asset, ...]:
         """Return the coin."""
-        return (Asset(self._coin.symbol, f"{self.chain_id}/slip44:{self._coin.slip44}", DECIMALS),)
+        name = f"{self.chain_id}/slip44:{self._coin.slip44}"
+        return (Asset(self._coin.symbol, name, DECIMALS, dust=base_units(self._config.dust, DECIMALS)),)
 
     def canonical(self, address: str) -> str:
         """Return the address in its one form; raise AddressError on a broken one or another network's."""
@@ -202,7 +215,7 @@ class Adapter:
         """Return the estimated fee, in base units, that one more input of our script costs."""
         if asset != self._coin.symbol:
             return 0
-        async with self._node() as node:
+        async with self._rpc.aside() as node:
             rate = await ask.fee_rate(node, _FEE_TARGET)
         return -(-rate * _INPUT_SIZE[self._script] // 1000)
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _PORTION = 500
 """Transactions fetched before they are looked at and thrown away."""
 _REREAD_AFTER = 1800.0
-"""Seconds after which everything is read again, in case an address was watched after it was paid."""
+"""Seconds after which everything is read again, in case a derived address was paid before it was watched."""
 
 
 class _Entry(msgspec.Struct):
@@ -51,7 +51,10 @@ class MempoolReader:
         self._monotonic = monotonic
         self._node: Node | None = None
         self._read_at = 0.0
+        self._scripts = 0
+        self._brought = 0
         self._known: set[str] = set()
+        self._newest: set[str] = set()
         self._deposits: dict[str, Unconfirmed] = {}
         self._spenders: dict[bytes, str] = {}
 
@@ -63,23 +66,41 @@ class MempoolReader:
         """Return the live deposits, and which live transaction spends each watched outpoint."""
         if not (await ask.mempool_info(node)).loaded:
             raise NodeUnavailable(f"{node.url}: the node is still loading its mempool")
-        if node is not self._node or self._monotonic() - self._read_at > _REREAD_AFTER:
+        if self._is_outdated(node, watched):
             self._start_anew()
         self._node = None  # unless all goes well
+        grown = len(watched.scripts) != self._scripts
+        self._scripts, self._brought = len(watched.scripts), watched.brought
         listed: set[str] = set(await node.call("getrawmempool", of=list[str]))
         self._drop(listed)
-        new = list(listed - self._known)
-        self._known = listed
-        for start in range(0, len(new), _PORTION):
-            await self._take_in(node, new[start : start + _PORTION], watched)
+        await self._take_in_all(node, listed, watched, grown=grown)
         self._node = node
         return list(self._deposits.values()), {
             outpoint_text(spent): txid for spent, txid in self._spenders.items()
         }
 
+    def _is_outdated(self, node: Node, watched: Watched) -> bool:
+        """Tell whether to begin again: an address that was in use before may have been paid at any time."""
+        late = self._monotonic() - self._read_at > _REREAD_AFTER
+        return node is not self._node or watched.brought != self._brought or late
+
     def _start_anew(self) -> None:
-        self._known, self._deposits, self._spenders = set(), {}, {}
+        self._known, self._newest, self._deposits, self._spenders = set(), set(), {}, {}
         self._read_at = self._monotonic()
+
+    async def _take_in_all(self, node: Node, listed: set[str], watched: Watched, *, grown: bool) -> None:
+        """Look at what is new, and, if scripts were added, again at what was new to the last read.
+
+        That is enough for every address that we made. The caller learns the addresses first and reads the
+        mempool afterwards, so an address that was not among the last read's scripts was made after all reads
+        before that one. Its payers came later still: none of those reads listed them, hence they were new
+        to the last read, or they are new to this one. Each is looked at with the grown scripts here.
+        """
+        new = listed - self._known
+        wanted = list(new | (self._newest & listed) if grown else new)
+        self._known, self._newest = listed, new
+        for start in range(0, len(wanted), _PORTION):
+            await self._take_in(node, wanted[start : start + _PORTION], watched)
 
     def _drop(self, listed: set[str]) -> None:
         """Forget what left the mempool."""
@@ -87,7 +108,7 @@ class MempoolReader:
         self._spenders = {spent: txid for spent, txid in self._spenders.items() if txid in listed}
 
     async def _take_in(self, node: Node, txids: Sequence[str], watched: Watched) -> None:
-        """Look at transactions that are new; one that has gone meanwhile is new again if it comes back."""
+        """Look at these transactions; one that has gone meanwhile is new again if it comes back."""
         raw = await self._ask_each(node, "getrawtransaction", txids, str)
         found = [self._parse(node, txid, text, watched) for txid, text in raw]
         hits = [transaction for transaction in found if transaction.outputs]

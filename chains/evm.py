@@ -5,6 +5,7 @@ The work is done beside it: evm_reader (blocks to credits), evm_endpoint (is it 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -83,8 +84,8 @@ class Adapter:
                 raise NodeUnavailable(f"{node.url}: the node has no newest block")
             head = reference(latest)
             node.height = head.height
-            heights = [_tagged(each, head.height) for each in (safe, finalized)]
-        return Tip(head, min(head.time, self._clock()), *heights)
+            tags = [_tagged(each, head.height) for each in (safe, finalized)]
+        return Tip(head, min(head.time, self._clock()), tags[0], tags[1], self._rpc.nodes.index(node))
 
     async def block(self, height: int) -> BlockRef | None:
         """Return the block at that height, None above the node's head."""
@@ -103,11 +104,16 @@ class Adapter:
         if not 0 <= first <= last:
             raise ValueError(f"no range of blocks: {first} to {last}")
         async with self._rpc.node() as node:
-            return await self._reader.read(node, self._prover.traces(node), first, last, watched)
+            reading = await self._reader.read(node, self._prover.traces(node), first, last, watched)
+        return replace(reading, endpoint=self._rpc.nodes.index(node))
 
     async def mempool(self, watched: Watched) -> Mempool:  # noqa: ARG002 - nothing unconfirmed proves anything
         """Return nothing: an unconfirmed transaction can still fail, or never be mined."""
         return Mempool()
+
+    def distrust(self, reason: str) -> None:
+        """Set the endpoint that answered last aside for a while."""
+        self._rpc.distrust(reason)
 
     async def check(self) -> tuple[Finding, ...]:
         """Probe every endpoint for `watcher check`."""
@@ -143,7 +149,7 @@ class Adapter:
         """Return the gas of a coin transfer at the node's present price, in wei; 0 for a token."""
         if asset != self._assets[0].symbol:
             return 0
-        async with self._rpc.node() as node:
+        async with self._rpc.aside() as node:
             return quantity(await node.call("eth_gasPrice", of=str)) * COIN_TRANSFER_GAS
 
     def payment_uri(self, address: str, asset: str, amount: int) -> str:

@@ -13,7 +13,6 @@ from eth_utils.crypto import keccak
 from chains.base import BlockRef, NodeUnavailable
 
 BLOOM_BYTES = 256
-SUCCEEDED = "0x1"
 NOBODY = "0x" + "0" * 40
 
 
@@ -63,7 +62,10 @@ class Log(msgspec.Struct, rename="camel", frozen=True, gc=False):
 
 
 class Receipt(msgspec.Struct, rename="camel", frozen=True, gc=False):
-    """What a transaction did. `contract_address` is what a creating transaction made."""
+    """What a transaction did. `contract_address` is what a creating transaction made.
+
+    `status` is EIP-658's. Blocks before it (Byzantium, 2017) have a state root instead: not supported.
+    """
 
     transaction_hash: str
     block_hash: str
@@ -71,6 +73,17 @@ class Receipt(msgspec.Struct, rename="camel", frozen=True, gc=False):
     status: str | None = None
     contract_address: str | None = None
     logs_bloom: str = ""
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the transaction did what it says; NodeUnavailable where the receipt does not tell."""
+        match quantity(self.status) if self.status is not None else None:
+            case 1:
+                return True
+            case 0:
+                return False
+        txid, status = self.transaction_hash, str(self.status)[:20]
+        raise NodeUnavailable(f"the receipt of {txid} has status {status}: it is 0x1 or 0x0 since Byzantium")
 
 
 def quantity(text: str) -> int:

@@ -8,7 +8,6 @@ import structlog
 
 from chains.base import NodeMisbehaved, NodeUnavailable
 from chains.evm_blocks import Header, quantity
-from chains.evm_contract import check_decimals
 from chains.rpc import MethodMissing, RpcError
 
 if TYPE_CHECKING:
@@ -60,12 +59,19 @@ class Prover:
         """Return a proven endpoint's trace format."""
         return self._formats.get(node, NONE)
 
+    async def _check_tokens(self, node: Node) -> None:
+        if not self._tokens:
+            return
+        from chains.evm_contract import check_decimals  # noqa: PLC0415 - web3 takes a second to import
+
+        for token, contract in self._tokens:
+            await check_decimals(node, token, contract)
+
     async def prove(self, node: Node) -> None:
         """Raise NodeMisbehaved unless the endpoint serves this chain; learn what it can do the first time."""
         await self.check_chain(node)
         if node not in self._formats:
-            for token, contract in self._tokens:
-                await check_decimals(node, token, contract)
+            await self._check_tokens(node)
             self._formats[node] = await self._probe(node)
             if self._formats[node] == NONE:
                 _log.warning("traces.missing", chain=self._name, endpoint=node.url)

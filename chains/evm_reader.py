@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from chains import evm_balances, evm_receipts, evm_tokens, evm_traces
 from chains.base import BlockRef, ChainMoved, NodeMisbehaved, NodeUnavailable, Reading, Transfer
-from chains.evm_blocks import SUCCEEDED, Block, Header, Tx, account, bloom, quantity, reference
+from chains.evm_blocks import Block, Header, Tx, account, bloom, quantity, reference
 from chains.evm_moves import Credit, Move, net_credits
 from chains.keys import checksum
 
@@ -122,14 +122,14 @@ class Reader:
         found: list[tuple[str, Credit]] = []
         for tx in block.transactions:
             receipt = receipts.get(tx.hash)
-            if receipt is None or receipt.status != SUCCEEDED:
+            if receipt is None:
                 continue
             moves: list[Move] = []
             if tx.hash in native:
                 moves += [*_own_move(tx, receipt, self._native), *native[tx.hash]]
             if evm_tokens.pays(receipt.logs, self._contracts, watched):
                 moves += evm_tokens.moves(receipt.logs, self._contracts)
-            if moves:
+            if moves and receipt.succeeded:
                 found += [(tx.hash, credit) for credit in net_credits(moves, watched)]
         return found
 
@@ -173,8 +173,8 @@ def _sums(contracts: dict[str, str], receipts: Receipts) -> dict[tuple[str, byte
     """Return by asset and account what a block's logs say that its balance grew by."""
     sums: dict[tuple[str, bytes], int] = defaultdict(int)
     for receipt in receipts.values():
-        if receipt.status == SUCCEEDED:
-            for move in evm_tokens.moves(receipt.logs, contracts):
-                sums[move.asset, move.to] += move.amount
-                sums[move.asset, move.sender] -= move.amount
+        moves = list(evm_tokens.moves(receipt.logs, contracts))
+        for move in moves if moves and receipt.succeeded else ():
+            sums[move.asset, move.to] += move.amount
+            sums[move.asset, move.sender] -= move.amount
     return sums

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from chains.rpc import Node
 
 BATCH = 10
-"""Blocks traced in one HTTP request: traces carry all call data, up to 50 MB a block on a busy chain."""
+"""Blocks traced in one HTTP request."""
+TRANSACTIONS = 300
+"""Transactions traced in one HTTP request, unless one block has more. Traces carry all call data, up to 50 MB
+a block on a busy chain, and all that one answer holds is decoded in one go, in which nothing else runs."""
 _MOVING = frozenset({"CALL", "CREATE", "CREATE2", "SELFDESTRUCT"})
 """The others run foreign code (DELEGATECALL, CALLCODE) or forbid value (STATICCALL): they move nothing."""
 _PRECOMPILED = frozenset(number.to_bytes(20, "big") for number in (*range(1, 0x12), 0x100))
@@ -80,16 +83,36 @@ Frames = dict[str, Frame]
 async def call_traces(node: Node, blocks: Sequence[Block]) -> list[Frames]:
     """Return each block's frames through debug_traceBlockByHash."""
     tracer = {"tracer": "callTracer"}
-    requests = [("debug_traceBlockByHash", [block.hash, tracer]) for block in blocks]
-    answers = await node.calls(requests, of=list[_TracedTx] | None, size=BATCH)
-    return [_by_transaction(block, answer) for block, answer in zip(blocks, answers, strict=True)]
+    found: list[Frames] = []
+    for portion in _portions(blocks):
+        requests = [("debug_traceBlockByHash", [block.hash, tracer]) for block in portion]
+        answers = await node.calls(requests, of=list[_TracedTx] | None)
+        found += map(_by_transaction, portion, answers)
+    return found
 
 
 async def parity_traces(node: Node, blocks: Sequence[Block]) -> list[Frames]:
     """Return each block's frames through trace_block; it takes a height, so each entry's block is checked."""
-    requests = [("trace_block", [block.number]) for block in blocks]
-    answers = await node.calls(requests, of=list[ParityTrace] | None, size=BATCH)
-    return [_of_block(block, answer or ()) for block, answer in zip(blocks, answers, strict=True)]
+    found: list[Frames] = []
+    for portion in _portions(blocks):
+        requests = [("trace_block", [block.number]) for block in portion]
+        answers = await node.calls(requests, of=list[ParityTrace] | None)
+        found += map(_of_block, portion, answers)
+    return found
+
+
+def _portions(blocks: Iterable[Block]) -> Iterator[list[Block]]:
+    """Yield the blocks in order, as many at a time as may be traced in one request."""
+    portion: list[Block] = []
+    transactions = 0
+    for block in blocks:
+        transactions += len(block.transactions)
+        if portion and (len(portion) == BATCH or transactions > TRANSACTIONS):
+            yield portion
+            portion, transactions = [], len(block.transactions)
+        portion.append(block)
+    if portion:
+        yield portion
 
 
 def from_parity(traces: Iterable[ParityTrace]) -> Frames:
@@ -162,10 +185,10 @@ def _frame(trace: ParityTrace) -> Frame:
             raise NodeUnavailable(f"the node's trace has an unknown type {other[:20]!r}")
 
 
-def _of_block(block: Block, answer: Sequence[ParityTrace]) -> Frames:
-    if any(each.block_hash not in (None, block.hash) for each in answer):
+def _of_block(block: Block, answer: Sequence[ParityTrace] | None) -> Frames:
+    if any(each.block_hash not in (None, block.hash) for each in answer or ()):
         raise ChainMoved(f"the traces of block {quantity(block.number)} belong to another block")
-    return _complete(block, from_parity(answer))
+    return _complete(block, from_parity(answer or ()))
 
 
 def _by_transaction(block: Block, answer: Sequence[_TracedTx] | None) -> Frames:

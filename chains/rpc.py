@@ -166,7 +166,7 @@ class Node:
 
 
 class Rpc:
-    """All endpoints of one chain, in order of preference."""
+    """All endpoints of one chain, of which one is in use."""
 
     def __init__(
         self,
@@ -179,6 +179,7 @@ class Rpc:
         """`verify` proves that an endpoint serves the right chain; `timeout` is seconds for one request."""
         self.nodes = tuple(Node(url, timeout) for url in urls)
         self._order = list(self.nodes)
+        self._lent: Node | None = None
         self._verify = verify
         self._monotonic = monotonic
 
@@ -186,10 +187,12 @@ class Rpc:
     async def node(self) -> AsyncIterator[Node]:
         """Lend one endpoint for one consistent read, verified since its last connection or failure.
 
-        A NodeUnavailable raised inside takes the endpoint out of use for a while, and another is lent next.
+        The same one is lent until a NodeUnavailable raised inside takes it out of use for a while.
         Raises NodeUnavailable when every endpoint has asked for a wait that is not over.
         """
-        node = self._choose()
+        self._lent = node = self._choose()
+        self._order.remove(node)
+        self._order.insert(0, node)
         try:
             await self._prove(node)
             yield node
@@ -199,7 +202,19 @@ class Rpc:
         except NodeMisbehaved as error:
             node.verified, node.state, node.error = False, "down", str(error)
             raise
-        node.failures, node.state, node.error = 0, "up", None
+        node.failures, node.down_until, node.state, node.error = 0, 0.0, "up", None
+
+    @asynccontextmanager
+    async def aside(self) -> AsyncIterator[Node]:
+        """Lend the endpoint in use for a question beside the reading: its failure changes nothing."""
+        node = self._choose()
+        await self._prove(node)
+        yield node
+
+    def distrust(self, reason: str) -> None:
+        """Take the endpoint lent last out of use for a while, although it answers."""
+        if self._lent is not None:
+            self._failed(self._lent, NodeUnavailable(f"{self._lent.url}: {reason}"))
 
     async def prove(self, node: Node) -> None:
         """Verify one endpoint now, whatever is known of it; for checks."""

@@ -14,7 +14,7 @@ from chains.base import BlockRef, ChainMoved, NodeMisbehaved, NodeUnavailable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from chains.base import ChainAdapter, Reading, Tip
+    from chains.base import ChainAdapter, Mempool, Reading, Tip
     from watcher.ledger import Ledger
     from watcher.model import View
 
@@ -120,3 +120,13 @@ def check_links(name: str, base: BlockRef, last: int, reading: Reading) -> None:
         if block.parent != parent:
             raise ChainMoved(f"{name}: block {block.height} does not follow block {block.height - 1}")
         parent = block.hash
+
+
+def check_endpoint(tip: Tip, *answers: Tip | Reading | Mempool) -> None:
+    """Raise ChainMoved unless one endpoint said it all.
+
+    Blocks name their parents, but a mempool or a final height says nothing of the node that it came from:
+    the head of one and the mempool of another would drop a payment, or prove a deadline that is not proven.
+    """
+    if any(each.endpoint != tip.endpoint for each in answers):
+        raise ChainMoved("another endpoint took over during the read")

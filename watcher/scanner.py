@@ -15,7 +15,7 @@ import structlog
 
 from chains.base import ChainMoved, Mempool, NodeMisbehaved, NodeUnavailable, Reading, Watched
 from watcher import dust
-from watcher.ancestor import Ancestry, check_links
+from watcher.ancestor import Ancestry, check_endpoint, check_links
 from watcher.condition import Condition
 from watcher.gap_reader import GapReader
 from watcher.model import Batch, View
@@ -194,6 +194,7 @@ class Scanner:
         reading = Reading((), ())
         if last > base.height:
             reading = await self.adapter.read(base.height + 1, last, watched)
+            check_endpoint(tip, reading)
             check_links(self.name, base, last, reading)
         head = reading.blocks[-1] if reading.blocks else base
         complete = head.hash == tip.head.hash
@@ -235,6 +236,7 @@ class Scanner:
         pool = await self.adapter.mempool(watched)
         mempool = Mempool(dust.above(self.adapter, pool.transfers), pool.spent)
         after = await self.adapter.tip()
+        check_endpoint(tip, pool, after)
         return mempool if after.head.hash == tip.head.hash else None
 
     async def _absorb(self, batch: Batch) -> None:

@@ -166,3 +166,27 @@ async def test_block_absorbed_twice_leaves_nothing_to_look_at_again(world: World
     await world.scan()
 
     assert [True] == [row.settled for row in await world.rows(DEPOSIT)]
+
+
+async def test_h6_head_of_one_endpoint_and_mempool_of_another_are_no_view(world: World) -> None:
+    """Another endpoint, which never heard of the payment, takes over in the middle of a turn."""
+    chain = world.add()
+    await world.scan()
+    made = await world.invoice(confirmations=1)
+    chain.pay(made.address, COIN)
+    await world.scan()
+    told, pool, adapter = await made.told(), dict(chain.pool), world.adapters["fake"]
+
+    def take_over() -> None:
+        adapter.endpoint = 1
+        chain.pool.clear()
+
+    adapter.faults.before("mempool", take_over)
+    await world.scanners["fake"].turn()
+
+    assert ["payment.detected", "invoice.confirming"] == told == await made.told()
+
+    adapter.endpoint = 0
+    chain.pool.update(pool)
+    await world.mine()
+    assert [*told, "payment.confirmed", "invoice.paid"] == await made.told()

@@ -130,3 +130,36 @@ async def test_after_a_reorganisation_the_payment_is_back_in_the_mempool(
     assert (old.blocks[0], ()) == (new.blocks[0], new.transfers)
     assert old.blocks[1] != await adapter.block(old.blocks[1].height) == new.blocks[1]
     assert [(txid, None)] == [(each.txid, each.block) for each in pool.transfers]
+
+
+async def test_h23_an_address_made_while_the_mempool_was_read_has_its_payment_seen(
+    litecoind: Litecoind, connect: Connect
+) -> None:
+    adapter = connect(litecoind)
+    address = litecoind.new_address()
+    watched = watch(adapter, litecoind.new_address())
+    await adapter.mempool(watched)
+    txid = litecoind.pay(address, "1")
+    assert () == (await adapter.mempool(watched)).transfers
+
+    watched.scripts.add(adapter.key(address))
+
+    for _ in range(2):
+        assert [txid] == [each.txid for each in (await adapter.mempool(watched)).transfers]
+
+
+async def test_h23_what_an_address_received_before_it_was_brought_is_seen(
+    litecoind: Litecoind, connect: Connect
+) -> None:
+    adapter = connect(litecoind)
+    address = litecoind.new_address()
+    watched = watch(adapter, litecoind.new_address())
+    txid = litecoind.pay(address, "1")
+    for _ in range(2):
+        assert () == (await adapter.mempool(watched)).transfers
+
+    watched.scripts.add(adapter.key(address))
+    watched.brought += 1
+
+    for _ in range(2):
+        assert [txid] == [each.txid for each in (await adapter.mempool(watched)).transfers]

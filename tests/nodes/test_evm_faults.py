@@ -153,6 +153,10 @@ def last(**fields: Any) -> Callable[[Any], Any]:
     return change
 
 
+def each(**fields: Any) -> Callable[[Any], Any]:
+    return lambda entries: [{**entry, **fields} for entry in entries]
+
+
 def removed(receipts: Any) -> Any:
     for receipt in receipts:
         for log in receipt["logs"]:
@@ -184,6 +188,8 @@ SPOILED = [
     pytest.param(of("eth_getBlockReceipts", without_log(2, 0)), NodeUnavailable, id="h43-last-log-dropped"),
     pytest.param(of("eth_getBlockReceipts", removed), ChainMoved, id="log-removed"),
     pytest.param(of("eth_getBlockReceipts", of_another_block), ChainMoved, id="h6-receipts-of-another-fork"),
+    pytest.param(of("eth_getBlockReceipts", each(status=None)), NodeUnavailable, id="h49-null-status"),
+    pytest.param(of("eth_getBlockReceipts", each(status="0x")), NodeUnavailable, id="h49-empty-status"),
     pytest.param(failing("eth_getBlockReceipts", "query limit"), NodeUnavailable, id="h46-limit"),
     pytest.param(of("debug_traceBlockByHash", lambda _: None), NodeUnavailable, id="h74-null-traces"),
     pytest.param(of("debug_traceBlockByHash", lambda _: []), NodeUnavailable, id="h74-no-traces"),
@@ -349,3 +355,12 @@ async def test_nothing_is_asked_beyond_the_blocks_while_nothing_is_watched(scene
 
     assert {"eth_getBlockByNumber"} == set(scene.proxy.methods)
     assert scene.height + 1 == len(reading.blocks)
+
+
+async def test_a_price_that_cannot_be_asked_leaves_the_endpoint_in_use(scene: Scene) -> None:
+    scene.proxy.spoil = failing("eth_gasPrice", "no price")
+
+    with pytest.raises(NodeUnavailable, match="no price"):
+        await scene.adapter.spending_cost("ETH")
+
+    assert ["up"] == [node.state for node in scene.adapter.health()]

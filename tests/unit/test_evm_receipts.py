@@ -79,6 +79,24 @@ async def test_h43_a_log_left_out_is_noticed(receipts: list[Receipt]) -> None:
         await of_blocks(StubNode(receipts), [block(*names)])  # type: ignore[arg-type] - only calls() is used
 
 
+@pytest.mark.parametrize(
+    ("status", "succeeded"),
+    [
+        pytest.param("0x1", True, id="success"),
+        pytest.param("0x01", True, id="success-padded"),
+        pytest.param("0x0", False, id="failure"),
+    ],
+)
+def test_h49_a_receipt_says_whether_its_transaction_succeeded(status: str, succeeded: bool) -> None:  # noqa: FBT001 - a table
+    assert succeeded == Receipt("a", HASH, [], status).succeeded
+
+
+@pytest.mark.parametrize("status", [None, "", "0x", "0x2", "-0x1", "true"])
+def test_h49_a_receipt_with_any_other_status_means_unknown(status: str | None) -> None:
+    with pytest.raises(NodeUnavailable):
+        _ = Receipt("a", HASH, [], status).succeeded
+
+
 async def test_h47_a_receipt_left_out_is_noticed() -> None:
     with pytest.raises(NodeUnavailable, match="left out the receipt of b"):
         await of_blocks(StubNode([receipt("a")]), [block("a", "b")])  # type: ignore[arg-type] - only calls() is used

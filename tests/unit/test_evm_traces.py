@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from chains.base import NodeUnavailable
-from chains.evm_traces import Frame, ParityTrace, from_parity, inner_moves
+from chains.evm_blocks import Block, Tx
+from chains.evm_traces import Frame, ParityTrace, call_traces, from_parity, inner_moves, parity_traces
 
 PAYER, CONTRACT, OTHER, OURS = (f"0x{digit * 40}" for digit in "1234")
 SHA256 = "0x" + "0" * 39 + "2"
@@ -171,3 +172,56 @@ def test_flat_traces_are_kept_apart_by_transaction() -> None:
 def test_flat_traces_with_a_gap_mean_unknown(entries: list[dict[str, Any]]) -> None:
     with pytest.raises(NodeUnavailable):
         parity(*entries)
+
+
+class TracingNode:
+    """Traces whatever block it is asked for, in either format, and keeps the sizes of the requests."""
+
+    def __init__(self, blocks: list[Block]) -> None:
+        self._blocks = {key: block for block in blocks for key in (block.hash, block.number)}
+        self.sizes: list[int] = []
+
+    async def calls(self, requests: Any, *, of: Any) -> list[Any]:
+        self.sizes.append(len(requests))
+        make = self._flat if requests[0][0] == "trace_block" else self._nested
+        return [
+            msgspec.convert([make(tx) for tx in self._blocks[params[0]].transactions], of)
+            for _, params in requests
+        ]
+
+    def _flat(self, tx: Tx) -> dict[str, Any]:
+        return entry([], txid=tx.hash)
+
+    def _nested(self, tx: Tx) -> dict[str, Any]:
+        return {"txHash": tx.hash, "result": frame()}
+
+
+@pytest.mark.parametrize("ask", [call_traces, parity_traces])
+@pytest.mark.parametrize(
+    ("transactions", "sizes"),
+    [
+        pytest.param([], [], id="no-block"),
+        pytest.param([1] * 21, [10, 10, 1], id="quiet-blocks"),
+        pytest.param([150, 150, 1, 299, 300], [2, 2, 1], id="up-to-300-transactions"),
+        pytest.param([1, 1000, 1000, 1], [1, 1, 1, 1], id="a-block-with-more-comes-alone"),
+    ],
+)
+async def test_h125_busy_blocks_are_traced_a_few_at_a_time(
+    ask: Any, transactions: list[int], sizes: list[int]
+) -> None:
+    blocks = [
+        Block(
+            hex(number),
+            f"0x{number:064x}",
+            "0x",
+            "0x0",
+            [Tx(f"0x{number}.{n}", "0x", "0x0") for n in range(count)],
+        )
+        for number, count in enumerate(transactions)
+    ]
+    node = TracingNode(blocks)
+
+    frames = await ask(node, blocks)
+
+    assert sizes == node.sizes
+    assert [[tx.hash for tx in block.transactions] for block in blocks] == [list(each) for each in frames]
