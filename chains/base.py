@@ -60,10 +60,10 @@ class Transfer:
     ordinal within the receipt, never the block's logIndex), "value", "call:0.1", "sub:0/7".
     `asset` is the symbol by which the chain's configuration knows it ("BTC", "USDT").
     `amount` is in base units (satoshi, wei, token units, piconero) and above zero.
-    `block` is None in the mempool. `spends` are the outpoints ("txid:n") that an unconfirmed transaction
-    spends, to find what replaces it. `maturity` is the number of confirmations that the chain itself
-    demands before the credit can be spent (100 for a coinbase output, else 0). `seen_at` is when the node
-    first saw an unconfirmed transaction, where it says so.
+    `block` is None in the mempool. `spends` are the outpoints ("txid:n") that its transaction spends, where
+    the chain has them, to find what replaces it. `maturity` is the number of confirmations that the chain
+    itself demands before the credit can be spent (100 for a coinbase output, else 0). `seen_at` is when the
+    node first saw an unconfirmed transaction, where it says so.
     """
 
     asset: str

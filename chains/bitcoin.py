@@ -262,7 +262,9 @@ class Adapter:
 
     def _mined(self, block: Block, ref: BlockRef) -> list[Transfer]:
         return [
-            self._transfer(output, block=ref, maturity=self._maturity(output))
+            self._transfer(
+                output, block=ref, maturity=self._maturity(output), spends=block.inputs[output.txid]
+            )
             for output in block.outputs
             if output.value
         ]

@@ -23,6 +23,7 @@ from chains.bitcoin_wire import (
     double_sha256,
     inputs,
     long_size,
+    outpoint_text,
     read_flags,
     skip_inputs,
     skip_transaction,
@@ -41,7 +42,8 @@ _AUXPOW = 0x100
 class Block:
     """What a block says of itself, its watched outputs, and which transaction spends a watched outpoint.
 
-    Hashes are lower-case hex as nodes print them; `time` is Unix seconds.
+    Hashes are lower-case hex as nodes print them; `time` is Unix seconds. `inputs` are the outpoints that
+    the transactions of those outputs spend: after a reorganisation, whatever else spends one replaces them.
     """
 
     hash: str
@@ -50,6 +52,7 @@ class Block:
     transactions: int
     outputs: list[Output]
     spent: dict[bytes, str]
+    inputs: dict[str, tuple[str, ...]]
 
 
 def parse_block(
@@ -98,6 +101,7 @@ class _Reader:
             transactions=count,
             outputs=[output for index in paying for output in self._outputs(txids[index], index)],
             spent={outpoint: _shown(txids[index]) for index, outpoint in self._spent},
+            inputs={_shown(txids[index]): self._inputs(index) for index in paying},
         )
 
     def _after_header(self) -> int:
@@ -188,6 +192,11 @@ class _Reader:
         if _merkle_root(txids) != data[36:68]:
             raise WireError("the block's transactions do not belong to its header (merkle root)")
         return txids
+
+    def _inputs(self, index: int) -> tuple[str, ...]:
+        """Return what a transaction spends; a coinbase makes its coins."""
+        body = self._bodies[index][1]
+        return tuple(map(outpoint_text, inputs(self._data, body))) if index else ()
 
     def _outputs(self, txid: bytes, index: int) -> Iterator[Output]:
         """Yield the watched outputs of a transaction."""

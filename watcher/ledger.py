@@ -119,7 +119,7 @@ class Ledger:
         """Start following a chain at the batch's one block."""
         async with self._store.write() as connection:
             await connection.execute(insert(CHAIN).values(chain_id=chain_id, **_cursor(batch.view)))
-            await connection.execute(insert(BLOCK).values(_blocks(batch)))
+            await connection.execute(insert(BLOCK), _blocks(batch))
 
     async def absorb(self, batch: Batch, *, drift: timedelta, history: int) -> int:
         """Make a batch part of what is known; return the number of events that it caused.
@@ -183,7 +183,7 @@ async def _build_on(connection: AsyncConnection, batch: Batch, base: BlockRef) -
     """Make sure that the base is a kept block, and forget the gaps above it: what stands there is new."""
     if batch.rebased:
         await connection.execute(delete(BLOCK).where(BLOCK.c.chain == batch.chain))
-        await connection.execute(insert(BLOCK).values([_block(batch.chain, base)]))
+        await connection.execute(insert(BLOCK), [_block(batch.chain, base)])
     kept = await deposits.kept_block(connection, batch.chain, base.height)
     if kept is None or kept.hash != base.hash:
         raise LedgerConflict(f"{batch.chain}: block {base.height} {base.hash} is not one that was absorbed")
@@ -210,7 +210,7 @@ async def _advance(
 ) -> None:
     """Move the cursor, keep the new blocks and note which addresses were not looked for in them."""
     if batch.blocks:
-        await connection.execute(insert(BLOCK).values(_blocks(batch)))
+        await connection.execute(insert(BLOCK), _blocks(batch))
         await _note_unwatched(connection, batch)
     await connection.execute(
         delete(BLOCK).where(BLOCK.c.chain == batch.chain, BLOCK.c.height <= batch.view.head.height - history)

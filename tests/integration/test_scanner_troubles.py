@@ -33,6 +33,22 @@ async def test_replacement_on_the_winning_branch_is_not_counted_beside_what_it_r
     assert "paid" == await made.status()
 
 
+async def test_replacement_of_what_was_first_seen_in_a_block_is_not_counted_beside_it(world: World) -> None:
+    chain = world.add(span=5)
+    await world.scan()
+    made = await world.invoice(confirmations=2)
+    spends = chain.pool[chain.pay(made.address, COIN)].spends
+    await world.mine()
+
+    chain.reorg(1, to_pool=False)
+    chain.send([Credit(made.address, COIN)], spends=spends)
+    chain.mine(21)
+    await world.scan()
+
+    assert "invoice.overpaid" not in await made.told()
+    assert "paid" == await made.status()
+
+
 async def test_node_that_fails_after_a_deep_reorganisation_and_returns_to_the_old_branch(
     world: World,
 ) -> None:

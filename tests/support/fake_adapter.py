@@ -213,7 +213,7 @@ def _credits(transaction: FakeTx, watched: Watched, block: BlockRef | None) -> I
                 address=credit.address,
                 amount=credit.amount,
                 block=block,
-                spends=() if block else transaction.spends,
+                spends=transaction.spends,
                 maturity=transaction.maturity,
                 seen_at=None if block else transaction.seen_at,
             )

@@ -152,6 +152,13 @@ def test_h30_a_hogex_has_the_txid_of_its_plain_form_and_is_marked() -> None:
     assert expected == found.outputs
 
 
+def test_what_a_paying_transaction_spends_is_told() -> None:
+    found = parse_block(block(COINBASE, LEGACY, SEGWIT), BITCOIN, {P2PKH, P2WPKH})
+
+    expected = {COINBASE.txid: (), LEGACY.txid: LEGACY.spends, SEGWIT.txid: SEGWIT.spends}
+    assert expected == found.inputs
+
+
 def test_watched_outpoints_are_found_with_their_spender() -> None:
     raw = {outpoint(COIN_B)}
 
