@@ -31,7 +31,7 @@ clean:
 	  { echo "$(PYTHON) is not Python 3.11 to 3.13: name one that is, as in: make PYTHON=python3.12" >&2; exit 1; }
 	@if uv --version >/dev/null 2>&1; then \
 	  uv venv --quiet --allow-existing --python "$(PYTHON)" .venv && \
-	  uv pip install --quiet --python $(PY) --require-hashes -r requirements.lock && \
+	  uv pip install --quiet --compile-bytecode --python $(PY) --require-hashes -r requirements.lock && \
 	  uv pip install --quiet --python $(PY) --no-deps --no-build-isolation --editable .; \
 	else \
 	  { $(PYTHON) -c 'import ensurepip' 2>/dev/null || \

@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import chain, zip_longest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import Integer, and_, bindparam, func, or_, select, update
 
 from watcher.ids import new_id
-from watcher.retry import HOLDING_ATTEMPTS
-from watcher.tables import DELIVERY, ENDPOINT, EVENT
+from watcher.retry import HOLDING_ATTEMPTS, longest_hold
+from watcher.tables import ATTEMPT, DELIVERY, ENDPOINT, EVENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,30 +47,127 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """An active endpoint for which something waits: whether now, and when more falls due."""
+    """An active endpoint for which something waits: since when something may go, and when more falls due."""
 
     endpoint_id: str
-    due: bool
+    url: str
+    due_since: datetime | None
     next_at: datetime | None
 
+    @property
+    def due(self) -> bool:
+        """Whether something may go now."""
+        return self.due_since is not None
 
-async def lanes(conn: AsyncConnection, now: datetime) -> list[Lane]:
-    """Return the active endpoints for which something waits, by id.
 
-    Leaps from one endpoint to the next in the index: the work grows with the endpoints, not with what waits.
-    """
+_now = bindparam("now", type_=DELIVERY.c.next_at.type)
+_mine, _other = DELIVERY.alias("mine"), DELIVERY.alias("other")
+
+
+def _holding() -> ColumnElement[bool]:
+    """Whether an event that is not due still holds its successors: it was not tried, or only just failed."""
+    tried = select(func.max(ATTEMPT.c.at)).where(ATTEMPT.c.delivery_id == _other.c.id).scalar_subquery()
+    kind = DELIVERY.c.next_at.type
+    waits = [
+        and_(_other.c.attempts == n, tried > bindparam(f"held_{n}", type_=kind))
+        for n in range(1, HOLDING_ATTEMPTS)
+    ]
+    return or_(_other.c.attempts == 0, *waits)
+
+
+def _moments(now: datetime) -> dict[str, datetime]:
+    """Return the values of every moment in the queries."""
+    return {"now": now} | {f"held_{n}": now - longest_hold(n) for n in range(1, HOLDING_ATTEMPTS)}
+
+
+_HELD = (
+    select(_other.c.id)
+    .where(
+        _other.c.endpoint_id == _mine.c.endpoint_id,
+        _other.c.invoice_id == _mine.c.invoice_id,
+        _other.c.state == "pending",
+        _other.c.id != _mine.c.id,
+        or_(
+            _other.c.claimed_until > _now,
+            and_(_other.c.event_seq < _mine.c.event_seq, or_(_other.c.next_at <= _now, _holding())),
+        ),
+    )
+    .correlate(_mine)
+    .exists()
+)
+_MAY_GO = (
+    _mine.c.state == "pending",
+    _mine.c.next_at <= _now,
+    or_(_mine.c.claimed_until.is_(None), _mine.c.claimed_until <= _now),
+    ~_HELD,
+)
+"""Of all that is due of one invoice at one endpoint, this is true of at most one: the earliest event."""
+
+
+def _lanes() -> Select[Any]:
     pending = DELIVERY.c.state == "pending"
     lane = select(func.min(DELIVERY.c.endpoint_id).label("id")).where(pending).cte("lane", recursive=True)
     following = select(func.min(DELIVERY.c.endpoint_id)).where(pending, DELIVERY.c.endpoint_id > lane.c.id)
     lane = lane.union_all(select(following.scalar_subquery()).where(lane.c.id.is_not(None)))
-    first = select(func.min(DELIVERY.c.next_at)).where(pending, DELIVERY.c.endpoint_id == lane.c.id)
-    query = (
-        select(lane.c.id, first.scalar_subquery(), first.where(DELIVERY.c.next_at > now).scalar_subquery())
+    first = select(_mine.c.next_at).where(*_MAY_GO, _mine.c.endpoint_id == lane.c.id)
+    later = pending, DELIVERY.c.endpoint_id == lane.c.id, DELIVERY.c.next_at > _now
+    return (
+        select(
+            lane.c.id,
+            ENDPOINT.c.url,
+            first.order_by(_mine.c.next_at).limit(1).correlate(lane).scalar_subquery(),
+            select(func.min(DELIVERY.c.next_at)).where(*later).scalar_subquery(),
+        )
         .join(ENDPOINT, ENDPOINT.c.id == lane.c.id)
         .where(ENDPOINT.c.state == "active")
         .order_by(lane.c.id)
     )
-    return [Lane(row[0], row[1] <= now, row[2]) for row in await conn.execute(query)]
+
+
+def _eligible() -> Select[Any]:
+    """Select what may be sent now, the longest due first, at most `each` of one endpoint."""
+    queue = select(_mine.c.id).where(*_MAY_GO, _mine.c.endpoint_id == ENDPOINT.c.id)
+    queue = queue.order_by(_mine.c.next_at).limit(bindparam("each", type_=Integer)).correlate(ENDPOINT)
+    return (
+        select(DELIVERY.c.id, DELIVERY.c.endpoint_id)
+        .join_from(ENDPOINT, DELIVERY, DELIVERY.c.id.in_(queue))
+        .where(ENDPOINT.c.id.in_(bindparam("ids", expanding=True)), ENDPOINT.c.state == "active")
+        .order_by(DELIVERY.c.next_at, DELIVERY.c.event_seq)
+    )
+
+
+_LANES, _ELIGIBLE = _lanes(), _eligible()
+"""Built once: to build them costs more than to run them."""
+_TAKEN: ColumnElement[bool] = DELIVERY.c.id.in_(bindparam("ids", expanding=True))
+_TAKE = update(DELIVERY).where(_TAKEN)
+_TAKE = _TAKE.values(claim=bindparam("token"), claimed_until=bindparam("until"))
+_CLAIMS = (
+    select(
+        DELIVERY.c.claim,
+        DELIVERY.c.id,
+        DELIVERY.c.event_id,
+        DELIVERY.c.event_seq,
+        DELIVERY.c.invoice_id,
+        DELIVERY.c.attempts,
+        EVENT.c.body,
+        ENDPOINT.c.id,
+        ENDPOINT.c.url,
+        ENDPOINT.c.secrets,
+        ENDPOINT.c.success_body,
+    )
+    .join(EVENT, EVENT.c.seq == DELIVERY.c.event_seq)
+    .join(ENDPOINT, ENDPOINT.c.id == DELIVERY.c.endpoint_id)
+    .where(_TAKEN)
+    .order_by(DELIVERY.c.event_seq)
+)
+
+
+async def lanes(conn: AsyncConnection, now: datetime) -> list[Lane]:
+    """Return the active endpoints for which something waits, by id. What is under way or held is not due.
+
+    Leaps from one endpoint to the next in the index: the work grows with the endpoints, not with what waits.
+    """
+    return [Lane(*row) for row in await conn.execute(_LANES, _moments(now))]
 
 
 async def claim(
@@ -79,86 +176,24 @@ async def claim(
     """Take up to `limit` due deliveries, at most as many of each endpoint as it has room.
 
     The endpoints take turns in the order of `rooms`. One event of an invoice at a time to one endpoint, in
-    order; one that failed lets its successors pass after its third attempt.
+    order; one that failed lets its successors pass after its third attempt, or when that would have been.
     """
     ids = list(rooms)[:limit]
     if not ids:
         return []
-    found = await conn.execute(_eligible(ids, max(rooms.values()), now))
-    queues: dict[str, dict[str, str]] = {endpoint_id: {} for endpoint_id in ids}
-    for row in found:
-        queue = queues[row.endpoint_id]
-        if len(queue) < rooms[row.endpoint_id]:
-            queue.setdefault(row.invoice_id or row.id, row.id)
-    turns = chain.from_iterable(zip_longest(*(queue.values() for queue in queues.values())))
+    values = {"ids": ids, "each": max(rooms.values())}
+    queues: dict[str, list[str]] = {endpoint_id: [] for endpoint_id in ids}
+    for delivery_id, endpoint_id in await conn.execute(_ELIGIBLE, _moments(now) | values):
+        queues[endpoint_id].append(delivery_id)
+    turns = chain.from_iterable(zip_longest(*(queue[: rooms[one]] for one, queue in queues.items())))
     return await _take(conn, [one for one in turns if one is not None][:limit], now)
-
-
-def _eligible(endpoint_ids: Sequence[str], each: int, now: datetime) -> Select[tuple[str, str, str | None]]:
-    """Select what may be sent now, the longest due first, at most `each` of one endpoint."""
-    mine, other = DELIVERY.alias("mine"), DELIVERY.alias("other")
-    held = (
-        select(other.c.id)
-        .where(
-            other.c.endpoint_id == mine.c.endpoint_id,
-            other.c.invoice_id == mine.c.invoice_id,
-            other.c.state == "pending",
-            other.c.id != mine.c.id,
-            or_(
-                other.c.claimed_until > now,
-                and_(other.c.event_seq < mine.c.event_seq, other.c.attempts < HOLDING_ATTEMPTS),
-            ),
-        )
-        .exists()
-    )
-    free = or_(mine.c.claimed_until.is_(None), mine.c.claimed_until <= now)
-    queue = (
-        select(mine.c.id)
-        .where(
-            mine.c.state == "pending",
-            mine.c.endpoint_id == ENDPOINT.c.id,
-            mine.c.next_at <= now,
-            free,
-            ~held,
-        )
-        .order_by(mine.c.next_at)
-        .limit(each)
-        .correlate(ENDPOINT)
-    )
-    return (
-        select(DELIVERY.c.id, DELIVERY.c.endpoint_id, DELIVERY.c.invoice_id)
-        .join_from(ENDPOINT, DELIVERY, DELIVERY.c.id.in_(queue))
-        .where(ENDPOINT.c.id.in_(endpoint_ids), ENDPOINT.c.state == "active")
-        .order_by(DELIVERY.c.next_at, DELIVERY.c.event_seq)
-    )
 
 
 async def _take(conn: AsyncConnection, ids: Sequence[str], now: datetime) -> Sequence[Claim]:
     if not ids:
         return []
-    token = new_id("clm")
-    mine: ColumnElement[bool] = DELIVERY.c.id.in_(ids)
-    await conn.execute(update(DELIVERY).where(mine).values(claim=token, claimed_until=now + LEASE))
-    query = (
-        select(
-            DELIVERY.c.claim,
-            DELIVERY.c.id,
-            DELIVERY.c.event_id,
-            DELIVERY.c.event_seq,
-            DELIVERY.c.invoice_id,
-            DELIVERY.c.attempts,
-            EVENT.c.body,
-            ENDPOINT.c.id,
-            ENDPOINT.c.url,
-            ENDPOINT.c.secrets,
-            ENDPOINT.c.success_body,
-        )
-        .join(EVENT, EVENT.c.seq == DELIVERY.c.event_seq)
-        .join(ENDPOINT, ENDPOINT.c.id == DELIVERY.c.endpoint_id)
-        .where(mine)
-        .order_by(DELIVERY.c.event_seq)
-    )
-    return [Claim(*row) for row in await conn.execute(query)]
+    await conn.execute(_TAKE, {"ids": ids, "token": new_id("clm"), "until": now + LEASE})
+    return [Claim(*row) for row in await conn.execute(_CLAIMS, {"ids": ids})]
 
 
 async def release_all(conn: AsyncConnection) -> None:

@@ -129,6 +129,10 @@ class EventType(StrEnum):
     WEBHOOK_TEST = "webhook.test"
 
 
+EVENT_FILTERS = ("*", *dict.fromkeys(f"{event.partition('.')[0]}.*" for event in EventType), *EventType)
+"""What a receiver may ask for: everything, a family of events, or one."""
+
+
 class ChainState(StrEnum):
     """How well a chain is being followed, as `/v1/chains` shows it."""
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from http import HTTPStatus
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
 from watcher import claims, results
-from watcher.lanes import Lanes
+from watcher.lanes import Lanes, receiver
 from watcher.sending import Sender
 
 if TYPE_CHECKING:
@@ -69,7 +70,6 @@ class Notifier:
         self._lanes = Lanes()
         self._sends: set[asyncio.Task[None]] = set()
         self._ended: list[Result] = []
-        self._after = ""
         self._counted_at = float("-inf")
         self._stopping = False
 
@@ -102,7 +102,7 @@ class Notifier:
             await self._bus.outbox.wait(wait, wake)
 
     def _start(self, claim: Claim, sender: Sender, group: asyncio.TaskGroup) -> None:
-        self._lanes.start(claim.endpoint_id, claim.delivery_id, monotonic())
+        self._lanes.start(receiver(claim.url), claim.delivery_id, monotonic())
         task = group.create_task(self._send(claim, sender), name=f"send {claim.delivery_id}")
         self._sends.add(task)
         task.add_done_callback(self._sends.discard)
@@ -111,11 +111,11 @@ class Notifier:
         ok = False
         try:
             result = await sender.send(claim)
-            ok = result.ok
+            ok = result.ok or _is_well(result)
             self._ended.append(result)
             self._observe(result)
         finally:
-            self._lanes.finish(claim.endpoint_id, claim.delivery_id, monotonic(), ok=ok)
+            self._lanes.finish(receiver(claim.url), claim.delivery_id, monotonic(), ok=ok)
             self._bus.outbox.set()
 
     def _observe(self, result: Result) -> None:
@@ -148,17 +148,17 @@ class Notifier:
         return taken, self._pause(waiting, now, mono)
 
     def _rooms(self, waiting: Sequence[Lane], mono: float) -> dict[str, int]:
-        """Return the room of each endpoint with something due; another one is the first each time."""
-        due = [lane.endpoint_id for lane in waiting if lane.due]
-        turned = [one for one in due if one > self._after] + [one for one in due if one <= self._after]
-        rooms = {one: room for one in turned if (room := self._lanes.room(one, mono)) > 0}
-        self._after = next(iter(rooms), self._after)
-        return rooms
+        """Return the room of each endpoint that may be sent to, in the order of their turns."""
+        due: dict[str, list[str]] = {}
+        longest = sorted((lane.due_since, lane.endpoint_id, lane.url) for lane in waiting if lane.due_since)
+        for _, endpoint_id, url in longest:
+            due.setdefault(receiver(url), []).append(endpoint_id)
+        return self._lanes.share(due, mono)
 
     def _pause(self, waiting: Sequence[Lane], now: datetime, mono: float) -> float:
         timers = [(lane.next_at - now).total_seconds() for lane in waiting if lane.next_at]
-        probes = [self._lanes.wait(lane.endpoint_id, mono) for lane in waiting if lane.due]
-        return min([POLL, *timers, *probes])
+        due = {receiver(lane.url) for lane in waiting if lane.due}
+        return min([POLL, *timers, *(self._lanes.wait(one, mono) for one in due)])
 
     async def _drain(self) -> None:
         """Let the sends under way end, give up the rest, and write down what came of them."""
@@ -175,6 +175,13 @@ class Notifier:
     async def _record(self, ended: Sequence[Result]) -> None:
         async with self._store.write() as conn:
             await results.record(conn, ended, self._clock(), self._random)
+
+
+def _is_well(result: Result) -> bool:
+    """Whether the receiver is well although it did not take the event: it said that this one is no use."""
+    status = result.status
+    busy = status == HTTPStatus.TOO_MANY_REQUESTS
+    return status is not None and status < HTTPStatus.INTERNAL_SERVER_ERROR and not busy
 
 
 async def _unbroken(work: Coroutine[None, None, T]) -> T:

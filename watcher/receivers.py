@@ -14,14 +14,13 @@ from yarl import URL
 from watcher import secret as secret_rules
 from watcher.egress import literal, refusal
 from watcher.errors import Refused
-from watcher.model import EventType
+from watcher.model import EVENT_FILTERS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from ipaddress import IPv4Network, IPv6Network
 
 _ALL = ["*"]
-_FAMILIES = frozenset(f"{event.partition('.')[0]}.*" for event in EventType)
 
 Url = Annotated[str, Field(min_length=1, max_length=2048)]
 Names = Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=100)]
@@ -112,7 +111,7 @@ def _url_fault(url: str) -> str | None:
 def check_filters(events: Sequence[str], chains: Sequence[str], rules: Rules) -> None:
     """Refuse names of events and chains that do not exist."""
     for name in events:
-        if name != "*" and name not in _FAMILIES and name not in set(EventType):
+        if name not in EVENT_FILTERS:
             message = (
                 f'unknown event {name!r}; write "*", a family such as "invoice.*", or a name as in the README'
             )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, func, insert, or_, select, update
 
@@ -16,11 +16,11 @@ from watcher.ids import new_id
 from watcher.model import Event, EventType
 from watcher.outbox import publish
 from watcher.render import body, moment
-from watcher.retry import HOLDING_ATTEMPTS, next_attempt
+from watcher.retry import HOLDING_ATTEMPTS, longest_hold, next_attempt
 from watcher.tables import ATTEMPT, DELIVERY, ENDPOINT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -60,9 +60,9 @@ async def record(
     if not mine:
         return False
     await conn.execute(_write_attempt, [_attempt_values(result) for result in mine])
-    waits = [_verdict(result, now, random()) for result in mine]
-    await conn.execute(_write_verdict, waits)
-    held = [_hold(r, wait["b_next_at"]) for r, wait in zip(mine, waits, strict=True) if _holds(r)]
+    verdicts = [_verdict(result, now, random()) for result in mine]
+    await conn.execute(_write_verdict, verdicts)
+    held = [_hold(r, v, now) for r, v in zip(mine, verdicts, strict=True) if _holds(r)]
     if held:
         await conn.execute(_hold_successors, held)
     await _judge(conn, mine)
@@ -71,12 +71,13 @@ async def record(
 
 async def _held(conn: AsyncConnection, results: Sequence[Result]) -> list[Result]:
     """Return the results whose claim is still the sender's: the fence against a sender that was too slow."""
-    ids = [result.claim.delivery_id for result in results]
-    rows = await conn.execute(select(DELIVERY.c.id, DELIVERY.c.claim).where(DELIVERY.c.id.in_(ids)))
+    rows = await conn.execute(_read_claims, {"b_ids": [result.claim.delivery_id for result in results]})
     tokens = {delivery_id: token for delivery_id, token in rows}  # noqa: C416 - rows are not pairs to mypy
     return [result for result in results if tokens.get(result.claim.delivery_id) == result.claim.token]
 
 
+_read_claims = select(DELIVERY.c.id, DELIVERY.c.claim)
+_read_claims = _read_claims.where(DELIVERY.c.id.in_(bindparam("b_ids", expanding=True)))
 _write_attempt = insert(ATTEMPT).values(
     number=select(func.count() + 1).where(ATTEMPT.c.delivery_id == bindparam("b_delivery")).scalar_subquery()
 )
@@ -104,6 +105,16 @@ _hold_successors = (
     .values(next_at=bindparam("b_until"))
 )
 """They could not go before: without it the queue is searched past them again and again."""
+_mend = (
+    update(ENDPOINT)
+    .where(ENDPOINT.c.id.in_(bindparam("b_ids", expanding=True)), ENDPOINT.c.failing_since.is_not(None))
+    .values(failing_since=None)
+)
+_mark = (
+    update(ENDPOINT)
+    .where(ENDPOINT.c.id == bindparam("b_id"), ENDPOINT.c.failing_since.is_(None))
+    .values(failing_since=bindparam("b_at"))
+)
 
 
 def _attempt_values(result: Result) -> dict[str, object]:
@@ -118,7 +129,7 @@ def _attempt_values(result: Result) -> dict[str, object]:
     }
 
 
-def _verdict(result: Result, now: datetime, random: float) -> dict[str, object]:
+def _verdict(result: Result, now: datetime, random: float) -> dict[str, Any]:
     attempts = result.claim.attempts + 1
     again = None if result.ok else next_attempt(attempts, now, random, result.retry_after)
     return {
@@ -135,27 +146,24 @@ def _holds(result: Result) -> bool:
     return not result.ok and claim.invoice_id is not None and claim.attempts + 1 < HOLDING_ATTEMPTS
 
 
-def _hold(result: Result, until: object) -> dict[str, object]:
+def _hold(result: Result, verdict: Mapping[str, Any], now: datetime) -> dict[str, object]:
     claim = result.claim
     return {
         "b_endpoint": claim.endpoint_id,
         "b_invoice": claim.invoice_id,
         "b_seq": claim.event_seq,
-        "b_until": until,
+        "b_until": min(verdict["b_next_at"], now + longest_hold(claim.attempts + 1)),
     }
 
 
 async def _judge(conn: AsyncConnection, results: Sequence[Result]) -> None:
     """Keep since when each endpoint has failed without a success in between."""
     good = {result.claim.endpoint_id for result in results if result.ok}
-    since = ENDPOINT.c.failing_since
-    mend = update(ENDPOINT).where(ENDPOINT.c.id.in_(good), since.is_not(None)).values(failing_since=None)
-    await conn.execute(mend)
+    if good:
+        await conn.execute(_mend, {"b_ids": list(good)})
     bad = {r.claim.endpoint_id: r.at for r in reversed(results) if r.claim.endpoint_id not in good}
     if bad:
-        mark = update(ENDPOINT).where(ENDPOINT.c.id == bindparam("b_id"), since.is_(None))
-        rows = [{"b_id": endpoint_id, "b_at": at} for endpoint_id, at in bad.items()]
-        await conn.execute(mark.values(failing_since=bindparam("b_at")), rows)
+        await conn.execute(_mark, [{"b_id": endpoint_id, "b_at": at} for endpoint_id, at in bad.items()])
 
 
 async def _disable(conn: AsyncConnection, results: Sequence[Result], now: datetime) -> bool:

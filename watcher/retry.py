@@ -33,6 +33,14 @@ def next_attempt(
     return now + max(wait, min(retry_after or timedelta(0), LONGEST_RETRY_AFTER))
 
 
+def longest_hold(attempts: int) -> timedelta:
+    """Return how long after its latest attempt a failed event may hold back the later ones of its invoice.
+
+    By then the last of the holding attempts would have been made, had the receiver not wished to wait longer.
+    """
+    return sum(DELAYS[attempts - 1 : HOLDING_ATTEMPTS - 1], timedelta(0)) * (1 + _JITTER)
+
+
 def parse_retry_after(value: str | None, now: datetime) -> timedelta | None:
     """Read the header: seconds or an HTTP date (RFC 9110, 10.2.3); None for anything else."""
     text = (value or "").strip()

@@ -11,10 +11,10 @@ from time import monotonic
 from typing import TYPE_CHECKING, Self
 
 import aiohttp
-from aiohttp.resolver import ThreadedResolver
 
 from watcher import signing
 from watcher.egress import Blocked, guard
+from watcher.egress_resolver import PatientResolver
 from watcher.results import Result
 from watcher.retry import parse_retry_after
 
@@ -49,9 +49,10 @@ class Sender:
 
     async def __aenter__(self) -> Self:
         """Open the session; only the guard makes its sockets, and no shop sees another one's cookies."""
+        self._resolver = PatientResolver()
         connector = aiohttp.TCPConnector(
             limit=0,
-            resolver=ThreadedResolver(),
+            resolver=self._resolver,
             socket_factory=guard(self._allow),
             keepalive_timeout=KEEP_SECONDS,
         )
@@ -72,6 +73,7 @@ class Sender:
     async def __aexit__(self, *_: object) -> None:
         """Close every connection."""
         await self._session.close()
+        await self._resolver.close()
 
     async def send(self, claim: Claim) -> Result:
         """Make one attempt; never longer than WHOLE_SECONDS."""

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 
 from chains.config import ChainConfig, DecimalText, HttpUrl, Section
 from watcher import settings_chains, settings_files, settings_receivers, settings_source
-from watcher.model import EventType, LatePolicy
+from watcher.model import EVENT_FILTERS, LatePolicy
 from watcher.secret import Secret, fault, reveal_all
 from watcher.settings_errors import Faults, SettingsError, guess
 
@@ -37,7 +37,6 @@ __all__ = [
 ]
 
 _SQLITE = settings_files.SQLITE
-_EVENTS = ["*", *dict.fromkeys(f"{event.partition('.')[0]}.*" for event in EventType), *EventType]
 
 
 def _public(url: str) -> str:
@@ -79,8 +78,8 @@ def _percentage(text: str) -> str:
 
 
 def _event(name: str) -> str:
-    if name not in _EVENTS:
-        raise ValueError(f"unknown event; {guess(name, _EVENTS)}")
+    if name not in EVENT_FILTERS:
+        raise ValueError(f"unknown event; {guess(name, EVENT_FILTERS)}")
     return name
 
 

@@ -6,83 +6,28 @@ import gzip
 import json
 import sys
 from collections import Counter
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiohttp import web
 from standardwebhooks import Webhook
 
-from fake_clock import FakeClock
 from outbox_db import SECRET, OutboxDb, event
+from running_notifier import OWN_SECRET, Daemon, Shop, open_shop, running
 from watcher import endpoints, lanes, sending, signing
-from watcher.bus import Bus
 from watcher.deliveries import redeliver
-from watcher.metrics import Metrics
-from watcher.model import EventType
-from watcher.notifier import Notifier, NotifierOptions
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-LOOPBACK = (ip_network("127.0.0.0/8"),)
-OWN_SECRET = "whsec_" + "QUFB" * 8
-
-
-@dataclass
-class Shop:
-    """A real HTTP server that keeps what it was sent, and answers as a test tells it."""
-
-    url: str = ""
-    got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
-    answers: list[int | Handler] = field(default_factory=list)
-    otherwise: int | Handler = 200
-    now: int = 0
-    most: int = 0
-
-    async def take(self, request: web.Request) -> web.StreamResponse:
-        self.now += 1
-        self.most = max(self.most, self.now)
-        self.got.append(({k.lower(): v for k, v in request.headers.items()}, await request.read()))
-        try:
-            answer = self.answers.pop(0) if self.answers else self.otherwise
-            return (
-                web.Response(status=answer, text="ok") if isinstance(answer, int) else await answer(request)
-            )
-        finally:
-            self.now -= 1
-
-    @property
-    def ids(self) -> list[str]:
-        return [headers["webhook-id"] for headers, _ in self.got]
-
-    async def until(self, count: int) -> None:
-        async with asyncio.timeout(10):
-            while len(self.got) < count:  # noqa: ASYNC110 - what is awaited happens elsewhere
-                await asyncio.sleep(0.01)
-
-
-@contextlib.asynccontextmanager
-async def _open_shop() -> AsyncIterator[Shop]:
-    shop = Shop()
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", shop.take)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    shop.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hooks"
-    yield shop
-    await runner.cleanup()
-
 
 @pytest.fixture
 async def shop() -> AsyncIterator[Shop]:
-    async with _open_shop() as shop:
+    async with open_shop() as shop:
         yield shop
 
 
@@ -94,63 +39,9 @@ async def db(tmp_path: Path) -> AsyncIterator[OutboxDb]:
     await db.store.close()
 
 
-@dataclass
-class Daemon:
-    """A notifier that runs, and what a test needs of it."""
-
-    db: OutboxDb
-    bus: Bus = field(default_factory=Bus)
-    clock: FakeClock = field(default_factory=lambda: FakeClock(datetime.now(UTC)))
-    metrics: Metrics = field(default_factory=Metrics)
-    allow: Sequence[Any] = LOOPBACK
-    beats: int = 0
-
-    def __post_init__(self) -> None:
-        options = NotifierOptions(allow_private=self.allow, invoice_secrets=(OWN_SECRET,), version="1.2.3")
-        self.notifier = Notifier(
-            self.db.store,
-            self.bus,
-            options,
-            self.metrics,
-            clock=self.clock,
-            random=lambda: 0.5,
-            heartbeat=self._beat,
-        )
-
-    def _beat(self) -> None:
-        self.beats += 1
-
-    async def publish(self, *events: Any) -> None:
-        await self.db.publish(*events, at=self.clock())
-        self.bus.published()
-
-    def advance(self, seconds: float) -> None:
-        self.clock.advance(seconds)
-        self.bus.outbox.set()
-
-    async def settled(self, *states: str) -> None:
-        """Wait until every delivery's state and number of attempts are these: "pending 1"."""
-        async with asyncio.timeout(10):
-            while await self._states() != list(states):  # noqa: ASYNC110 - the same
-                await asyncio.sleep(0.01)
-
-    async def _states(self) -> list[str]:
-        return [f"{row.state} {row.attempts}" for row in await self.db.deliveries()]
-
-
-@contextlib.asynccontextmanager
-async def _running(daemon: Daemon) -> AsyncIterator[Daemon]:
-    task = asyncio.create_task(daemon.notifier.run())
-    try:
-        yield daemon
-    finally:
-        daemon.notifier.stop()
-        await task
-
-
 @pytest.fixture
 async def daemon(db: OutboxDb) -> AsyncIterator[Daemon]:
-    async with _running(Daemon(db)) as daemon:
+    async with running(Daemon(db)) as daemon:
         yield daemon
 
 
@@ -301,7 +192,7 @@ async def _failure(daemon: Daemon, url: str, **values: Any) -> Any:
 
 
 async def test_h130_a_redirect_is_a_failure_and_is_not_followed(daemon: Daemon, shop: Shop) -> None:
-    async with _open_shop() as canary:
+    async with open_shop() as canary:
 
         async def away(_: web.Request) -> web.Response:
             raise web.HTTPTemporaryRedirect(canary.url)
@@ -343,7 +234,7 @@ async def test_an_answer_without_an_end_still_counts_by_its_status(
 
     shop.otherwise = drip
     await db.endpoint(shop.url)
-    async with _running(Daemon(db)) as daemon:
+    async with running(Daemon(db)) as daemon:
         await daemon.publish(event())
         await daemon.settled("delivered 1")
 
@@ -422,7 +313,7 @@ async def test_a_silent_receiver_is_given_up_in_time(
         return web.Response()
 
     shop.otherwise = sleep
-    async with _running(Daemon(db)) as daemon:
+    async with running(Daemon(db)) as daemon:
         row = await _failure(daemon, shop.url)
 
     assert row.error == "no answer within 0.2 seconds"
@@ -432,32 +323,12 @@ async def test_a_silent_receiver_is_given_up_in_time(
 async def test_h128_h129_the_guard_judges_the_address_that_is_dialled(
     db: OutboxDb, shop: Shop, host: str
 ) -> None:
-    async with _running(Daemon(db, allow=())) as daemon:
+    async with running(Daemon(db, allow=())) as daemon:
         row = await _failure(daemon, shop.url.replace("127.0.0.1", host))
 
     assert "is a private address; allow it in [webhooks] allow_private" in row.error
     assert "blocked: " in row.error
     assert shop.got == []
-
-
-async def test_h136_a_black_hole_and_a_slow_shop_delay_no_other_shop(daemon: Daemon, shop: Shop) -> None:
-    async def hang(_: web.Request) -> web.Response:
-        await asyncio.sleep(30)
-        return web.Response()
-
-    async with _open_shop() as hole:
-        hole.otherwise = hang
-        for n in range(6):  # together they take all the room of young sends
-            await daemon.db.endpoint(hole.url, id=f"whk_{n}")
-        await daemon.publish(*(event() for _ in range(20)))
-        await hole.until(50)
-        await daemon.db.endpoint(shop.url, id="whk_good", events=["chain.stalled"])
-        await daemon.publish(event(kind=EventType.CHAIN_STALLED))
-        async with asyncio.timeout(4):
-            await shop.until(1)
-        daemon.notifier.stop()
-        for task in list(daemon.notifier._sends):
-            task.cancel()  # not to wait for the holes
 
 
 async def test_stopping_lets_a_send_under_way_end_and_writes_it_down(db: OutboxDb, shop: Shop) -> None:
@@ -467,7 +338,7 @@ async def test_stopping_lets_a_send_under_way_end_and_writes_it_down(db: OutboxD
 
     shop.otherwise = slow
     await db.endpoint(shop.url)
-    async with _running(Daemon(db)) as daemon:
+    async with running(Daemon(db)) as daemon:
         await daemon.publish(event())
         await shop.until(1)
 
@@ -488,7 +359,7 @@ async def test_a_cancelled_notifier_loses_nothing(db: OutboxDb, shop: Shop) -> N
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    async with _running(Daemon(db)) as second:
+    async with running(Daemon(db)) as second:
         await second.settled("delivered 1")
 
     assert (2, 1) == (len(shop.got), len(set(shop.ids)))

@@ -285,14 +285,15 @@ async def test_the_lanes_tell_what_is_due_and_when_more_will_be(db: OutboxDb) ->
     for name in ("whk_a", "whk_b", "whk_c", "whk_off"):
         await db.endpoint(SHOP, id=name, state="disabled" if name == "whk_off" else "active")
     await db.publish(event())
-    taken = {one.endpoint_id: one for one in await _claim(db)}
+    async with db.store.write() as conn:
+        taken = {one.endpoint_id: one for one in await claims.claim(conn, {"whk_a": 1, "whk_b": 1}, 9, NOW)}
     await _record(db, [taken["whk_a"]], NOW, status=200)
     await _record(db, [taken["whk_b"]], NOW, status=500, error="500")
     async with db.store.read() as conn:
-        got = await claims.lanes(conn, NOW)
+        waiting = await claims.lanes(conn, NOW)
 
     retry = NOW + timedelta(seconds=5)
-    assert [claims.Lane("whk_b", False, retry), claims.Lane("whk_c", True, None)] == got
+    assert [claims.Lane("whk_b", SHOP, None, retry), claims.Lane("whk_c", SHOP, NOW, None)] == waiting
 
 
 async def test_410_disables_the_endpoint_and_tells_the_others(db: OutboxDb) -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from watcher.retry import DELAYS, next_attempt, parse_retry_after
+from watcher.retry import DELAYS, longest_hold, next_attempt, parse_retry_after
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 MIDDLE = 0.5
@@ -42,6 +42,12 @@ def test_retry_after_lengthens_and_never_shortens(attempts: int, asked: timedelt
 
 def test_retry_after_does_not_bring_back_a_dead_delivery() -> None:
     assert next_attempt(11, NOW, MIDDLE, timedelta(seconds=1)) is None
+
+
+def test_an_event_holds_its_successors_no_longer_than_its_first_three_attempts_take() -> None:
+    seconds = [longest_hold(attempts).total_seconds() for attempts in (1, 2, 3)]
+
+    assert [35 * 1.1, 30 * 1.1, 0] == seconds
 
 
 @pytest.mark.parametrize(

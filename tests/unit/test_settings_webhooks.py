@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sample_settings import ENDPOINT, WHSEC
+from watcher.errors import Refused
+from watcher.model import EventType
+from watcher.receivers import Rules, check_filters
 from watcher.secret import ensure_secret, fault
-from watcher.settings import Settings, load
+from watcher.settings import Settings, SettingsError, load
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -122,6 +125,24 @@ def test_a_receiver_that_names_no_events_gets_all(file: Path, line: str, expecte
     settings = loaded(file, f'{ENDPOINT}url = "https://a.example"\n{line}\n')
 
     assert expected == settings.webhooks.endpoints[0].events
+
+
+@pytest.mark.parametrize(
+    "wanted", ["*", *EventType, "invoice.*", "payment.*", "deposit.*", "chain.*", "webhook.*"]
+)
+def test_the_configuration_takes_the_events_and_families_that_the_api_takes(file: Path, wanted: str) -> None:
+    settings = loaded(file, f'{ENDPOINT}url = "https://a.example"\nevents = ["{wanted}"]\n')
+    check_filters([wanted], [], Rules(allow_private=(), chains=()))
+
+    assert (wanted,) == settings.webhooks.endpoints[0].events
+
+
+@pytest.mark.parametrize("wanted", ["invoices.*", "invoice", "invoice.", ".*", "invoice.pai", ""])
+def test_neither_the_configuration_nor_the_api_takes_another_name(file: Path, wanted: str) -> None:
+    with pytest.raises(SettingsError, match="unknown event"):
+        loaded(file, f'{ENDPOINT}url = "https://a.example"\nevents = ["{wanted}"]\n')
+    with pytest.raises(Refused, match="unknown event"):
+        check_filters([wanted], [], Rules(allow_private=(), chains=()))
 
 
 def test_secrets_of_other_formats_are_any_text_of_8_characters() -> None:

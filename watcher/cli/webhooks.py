@@ -34,14 +34,14 @@ def add(  # noqa: PLR0913 - one for each property
         list[str] | None, typer.Option(help="Only this event, such as invoice.paid; can be repeated.")
     ] = None,
     chain: Annotated[list[str] | None, typer.Option(help="Only of this chain; can be repeated.")] = None,
-    form: Annotated[str, typer.Option("--format", help="standard, oxapay or btcpay.")] = "standard",
+    form: Annotated[str, typer.Option("--format", help="This version speaks only: standard.")] = "standard",
     secret: Annotated[
         str | None, typer.Option(help="What signs; - reads it from standard input. Otherwise one is made.")
     ] = None,
     description: Annotated[str | None, typer.Option(help="For your own eyes.")] = None,
     success_body: Annotated[
         str | None,
-        typer.Option(help="What the body of a 2xx answer has to be, where the status is not enough."),
+        typer.Option(help="Success is then 200 with exactly this body."),
     ] = None,
     as_json: options.Json = False,
 ) -> None:
