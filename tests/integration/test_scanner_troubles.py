@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from chains.base import NodeUnavailable
 from fake_chain import Credit, FakeChain
 from watcher.model import ChainState
@@ -15,29 +17,17 @@ if TYPE_CHECKING:
     from world import World
 
 
-async def test_replacement_on_the_winning_branch_is_not_counted_beside_what_it_replaces(world: World) -> None:
+@pytest.mark.parametrize("seen_in_the_mempool", [True, False])
+async def test_replacement_on_the_winning_branch_is_not_counted_beside_what_it_replaces(
+    world: World, *, seen_in_the_mempool: bool
+) -> None:
     """own branch:  … - tx1          the other: … - tx2 - 20 more, read in pieces"""
     chain = world.add(span=5)
     await world.scan()
     made = await world.invoice(confirmations=2)
     spends = chain.pool[chain.pay(made.address, COIN)].spends
-    await world.scan()
-    await world.mine()
-
-    chain.reorg(1, to_pool=False)
-    chain.send([Credit(made.address, COIN)], spends=spends)
-    chain.mine(21)
-    await world.scan()
-
-    assert "invoice.overpaid" not in await made.told()
-    assert "paid" == await made.status()
-
-
-async def test_replacement_of_what_was_first_seen_in_a_block_is_not_counted_beside_it(world: World) -> None:
-    chain = world.add(span=5)
-    await world.scan()
-    made = await world.invoice(confirmations=2)
-    spends = chain.pool[chain.pay(made.address, COIN)].spends
+    if seen_in_the_mempool:
+        await world.scan()
     await world.mine()
 
     chain.reorg(1, to_pool=False)
