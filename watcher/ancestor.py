@@ -92,13 +92,13 @@ class Ancestry:
         """Build on a block below all that is kept; else halt.
 
         Either the operator asked for a rescan from there, or the chain is followed since so shortly that
-        nothing was ever read below: then nothing can be credited there, and reading more loses nothing.
+        nothing was credited yet: then reading more takes nothing back.
         """
         lowest = kept[0][0]
         asked = [gap.first for gap in await self._ledger.gaps(self._name) if gap.first <= lowest]
         if asked:
             height = min(asked) - 1
-        elif len(kept) < self._history and not await self._ledger.has_deposits(self._name, lowest):
+        elif len(kept) < self._history and not await self._ledger.has_deposits(self._name):
             height = lowest - self._history
         else:
             raise TooDeep(

@@ -169,6 +169,8 @@ async def run(app: App, stop: asyncio.Event, ready: Callable[[int], None] = lamb
     async with prepared(app), AsyncExitStack() as servers:
         if not sqlite_is_safe():
             log.warning("database.old_sqlite", remedy="this SQLite has a known fault with several writers")
+        for chain, count in (await app.ledger.unfollowed(app.chains)).items():
+            log.warning("chain.not_configured", chain=chain, open_invoices=count, remedy="configure it again")
         app.scanners.update({name: _scanner(app, name) for name in app.chains})
         port = await _serve(app, servers)
         await _loops(app, stop, partial(ready, port))

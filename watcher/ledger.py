@@ -16,10 +16,10 @@ from watcher import affected, deposits, facts, outbox, render
 from watcher.decisions import NEW_ADDRESS, settle
 from watcher.ids import new_id
 from watcher.model import Event, EventType, Gap, Standing
-from watcher.tables import ADDRESS, BLOCK, CHAIN, DEPOSIT, GAP
+from watcher.tables import ADDRESS, BLOCK, CHAIN, DEPOSIT, GAP, INVOICE, OPTION
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -57,11 +57,23 @@ class Ledger:
         self._links = links
         self._bus = bus
 
-    async def chain_id(self, chain: str) -> str | None:
-        """Return which chain was absorbed under this name (CAIP-2); None before its first batch."""
+    async def identity(self, chain: str) -> tuple[str, str] | None:
+        """Return which chain was absorbed under this name, CAIP-2 and block 0; None before its first."""
+        query = select(CHAIN.c.chain_id, CHAIN.c.genesis).where(CHAIN.c.name == chain)
         async with self._store.read() as connection:
-            found: str | None = await connection.scalar(select(CHAIN.c.chain_id).where(CHAIN.c.name == chain))
-            return found
+            row = (await connection.execute(query)).first()
+            return (row.chain_id, row.genesis) if row else None
+
+    async def unfollowed(self, chains: Iterable[str]) -> dict[str, int]:
+        """Return how many open invoices wait on chains other than these, by chain."""
+        query = (
+            select(OPTION.c.chain, func.count(OPTION.c.invoice_id.distinct()))
+            .join(INVOICE, INVOICE.c.id == OPTION.c.invoice_id)
+            .where(INVOICE.c.closed_at.is_(None), OPTION.c.chain.not_in(list(chains)))
+            .group_by(OPTION.c.chain)
+        )
+        async with self._store.read() as connection:
+            return {row[0]: row[1] for row in await connection.execute(query)}
 
     async def view(self, chain: str) -> View | None:
         """Return how much of a chain is absorbed; None before its first batch."""
@@ -115,10 +127,11 @@ class Ledger:
             rows = await connection.execute(select(GAP).where(GAP.c.chain == chain).order_by(GAP.c.id))
             return [Gap(row.id, row.chain, row.first, row.last, row.after, row.upto) for row in rows]
 
-    async def begin(self, batch: Batch, chain_id: str) -> None:
+    async def begin(self, batch: Batch, chain_id: str, genesis: str) -> None:
         """Start following a chain at the batch's one block."""
+        identity = {"chain_id": chain_id, "genesis": genesis}
         async with self._store.write() as connection:
-            await connection.execute(insert(CHAIN).values(chain_id=chain_id, **_cursor(batch.view)))
+            await connection.execute(insert(CHAIN).values(**identity, **_cursor(batch.view)))
             await connection.execute(insert(BLOCK), _blocks(batch))
 
     async def absorb(self, batch: Batch, *, drift: timedelta, history: int) -> int:
@@ -145,9 +158,9 @@ class Ledger:
             self._bus.published()
         return written
 
-    async def has_deposits(self, chain: str, height: int) -> bool:
-        """Whether anything was credited in a block at or below `height`."""
-        credited = (DEPOSIT.c.chain == chain) & (DEPOSIT.c.block_height <= height)
+    async def has_deposits(self, chain: str) -> bool:
+        """Whether anything was ever credited in a block."""
+        credited = (DEPOSIT.c.chain == chain) & DEPOSIT.c.block_height.is_not(None)
         async with self._store.read() as connection:
             return bool(await connection.scalar(select(exists().where(credited))))
 

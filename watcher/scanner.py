@@ -155,13 +155,18 @@ class Scanner:
         if self._opened:
             return
         await self.adapter.open()
-        known = await self._ledger.chain_id(self.name)
-        if known not in (None, self.adapter.chain_id):
+        served = await self._identity()
+        known = await self._ledger.identity(self.name)
+        if known not in (None, served):
             raise NodeMisbehaved(
-                f"the database holds {known} under this name, the node serves {self.adapter.chain_id}; "
+                f"the database holds {_chain(known)} under this name, the node serves {_chain(served)}; "
                 "give the other network a name of its own"
             )
         self._opened = True
+
+    async def _identity(self) -> tuple[str, str]:
+        """Return which chain the node serves: its id, and its block 0, which no reorganisation changes."""
+        return self.adapter.chain_id, (await self._ancestry.expect(0)).hash
 
     async def _begin(self, tip: Tip) -> View:
         """Start at the configured height, or at the head: no invoice is older than this."""
@@ -171,7 +176,7 @@ class Scanner:
         at_head = start.hash == tip.head.hash
         view = View(self.name, start, tip.as_of if at_head else start.time)
         batch = Batch(self.name, None, (start,), (), {}, None, view, self._clock(), 0)
-        await self._ledger.begin(batch, self.adapter.chain_id)
+        await self._ledger.begin(batch, *await self._identity())
         log.info("chain.begun", chain=self.name, height=start.height, hash=start.hash)
         return view
 
@@ -287,6 +292,11 @@ class Scanner:
         log.error("chain.halted", chain=self.name, reason=str(error))
         await self._condition.halted(str(error))
         return HALTED_RETRY
+
+
+def _chain(identity: tuple[str, str] | None) -> str:
+    chain_id, genesis = identity or ("", "")
+    return f"{chain_id} with block 0 {genesis}"
 
 
 def _below(height: int | None, head: BlockRef) -> int | None:

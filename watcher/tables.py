@@ -81,11 +81,15 @@ def _amount_check(column: str) -> CheckConstraint:
 
 
 class ChainRow(SQLModel, table=True):
-    """One chain's cursor and view: everything up to `height` is absorbed."""
+    """One chain's cursor and view: everything up to `height` is absorbed.
+
+    `chain_id` and `genesis` are what the chain was when it was first reached: it can never be another.
+    """
 
     __tablename__ = "chain"
     name: str = Field(primary_key=True)
     chain_id: str
+    genesis: str
     height: int = Field(sa_type=BigInteger)
     hash: str
     parent: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -79,6 +80,50 @@ async def test_h71_another_network_under_the_same_name_halts_and_withdraws_nothi
     assert "fake:1" in (status.reason or "")
     assert "fake:2" in (status.reason or "")
     assert "paid" == await made.status()
+
+
+async def test_h71_another_block_0_is_another_chain_whatever_id_it_claims(world: World) -> None:
+    """A private chain started afresh on the same port, with the same chain id."""
+    chain = world.add()
+    await world.scan()
+    made = await world.invoice(confirmations=1)
+    chain.pay(made.address, COIN)
+    await world.mine(2)
+
+    other = FakeChain(world.clock)
+    other.blocks[0] = replace(other.blocks[0], ref=replace(other.blocks[0].ref, hash="another"))
+    other.pay(made.address, COIN)
+    other.mine(100)
+    world.chains["fake"] = world.adapters["fake"].chain = other
+    await world.restart()
+    await world.scanners["fake"].turn()
+
+    assert ChainState.HALTED is world.scanners["fake"].status().state
+    assert "paid" == await made.status()
+
+
+async def test_reorganisation_below_the_first_block_takes_no_payment_back_by_itself(world: World) -> None:
+    chain = world.add()
+    chain.mine(20)
+    await world.scan()
+    made = await world.invoice(confirmations=1)
+    chain.pay(made.address, COIN)
+    await world.mine(2)
+
+    chain.reorg(8)
+    await world.scan()
+
+    assert ChainState.HALTED is world.scanners["fake"].status().state
+    assert "paid" == await made.status()
+
+
+async def test_open_invoices_on_a_chain_that_is_no_longer_configured_are_counted(world: World) -> None:
+    world.add()
+    await world.scan()
+    await world.invoice()
+
+    assert {"fake": 1} == await world.ledger.unfollowed(["other"])
+    assert {} == await world.ledger.unfollowed(["fake"])
 
 
 async def test_rescan_does_not_pay_an_invoice_with_money_older_than_it(world: World) -> None:

@@ -38,6 +38,7 @@ def upgrade() -> None:
         "chain",
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("chain_id", sa.String(), nullable=False),
+        sa.Column("genesis", sa.String(), nullable=False),
         sa.Column("height", sa.BigInteger(), nullable=False),
         sa.Column("hash", sa.String(), nullable=False),
         sa.Column("parent", sa.String(), nullable=False),
