@@ -55,6 +55,8 @@ def _read(text: str, wanted: str) -> bytes:
     """Return the 78 bytes of an extended key whose checksum is right; the text is never repeated."""
     text = text.strip()
     refuse_private(text, wanted)
+    if text.endswith("…"):
+        raise AddressError(f"this is still the placeholder: fill in the account's key, {wanted}")
     try:
         data = base58check_decode(text)
     except ValueError as reason:

@@ -1,4 +1,4 @@
-"""Brings a database to this program's schema; refuses one that a newer program made."""
+"""Brings a database to this program's schema; refuses one that a newer program made, or another one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, event
+from sqlalchemy import create_engine, event, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
@@ -39,7 +39,7 @@ def upgrade(database: Path) -> None:
     engine = _engine(database)
     try:
         with engine.begin() as connection:
-            _refuse_newer(connection, database)
+            _refuse_foreign(connection, database)
             command.upgrade(config(connection), "head")
     finally:
         engine.dispose()
@@ -60,9 +60,15 @@ def _engine(database: Path) -> Engine:
     return engine
 
 
-def _refuse_newer(connection: Connection, database: Path) -> None:
+def _refuse_foreign(connection: Connection, database: Path) -> None:
+    """Refuse what a newer program made, and what another one did: tables, and no revision."""
     known = {revision.revision for revision in ScriptDirectory.from_config(config()).walk_revisions()}
-    for head in MigrationContext.configure(connection).get_current_heads():
+    heads = MigrationContext.configure(connection).get_current_heads()
+    if not heads and set(inspect(connection).get_table_names()) - {"alembic_version"}:
+        raise MigrationError(
+            f"{database} is the database of another program; set [database] url to a file of its own"
+        )
+    for head in heads:
         if head not in known:
             raise MigrationError(
                 f"{database} was made by a newer version (schema {head}); "
@@ -79,7 +85,7 @@ def state(database: Path) -> str:
     )
     try:
         with engine.connect() as connection:
-            _refuse_newer(connection, database)
+            _refuse_foreign(connection, database)
             current = set(MigrationContext.configure(connection).get_current_heads())
     except DBAPIError as error:
         raise MigrationError(f"{database} cannot be used: {error.orig}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from stat import S_ISREG
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     from watcher.settings_source import Source, Tree
 
 SQLITE = "sqlite:///"
+_LARGEST = 65_536
+"""Bytes of a file that holds one value."""
 
 
 class AbsentError(ValueError):
@@ -74,7 +77,7 @@ def _text(path: Path) -> str:
     """Return a file's text without its final line end; ValueError, in one line, when there is none."""
     remedy = "write the value into it, or correct the path"
     try:
-        text = path.read_text(encoding="utf-8").rstrip("\r\n")
+        text = _bytes(path).decode("utf-8").rstrip("\r\n")
     except FileNotFoundError:
         raise AbsentError(f"there is no file {path}; {remedy}") from None
     except OSError as error:
@@ -84,6 +87,18 @@ def _text(path: Path) -> str:
     if not text:
         raise ValueError(f"the file {path} is empty; {remedy}")
     return text
+
+
+def _bytes(path: Path) -> bytes:
+    """Return what is in a file; ValueError for what can have no end: a device, a pipe, or too much."""
+    remedy = "name a file that holds the value and nothing else"
+    if not S_ISREG(path.stat().st_mode):
+        raise ValueError(f"{path} is not a regular file; {remedy}")
+    with path.open("rb") as stream:
+        found = stream.read(_LARGEST + 1)
+    if len(found) > _LARGEST:
+        raise ValueError(f"{path} is larger than {_LARGEST} bytes; {remedy}")
+    return found
 
 
 def _is_reference(value: object) -> bool:

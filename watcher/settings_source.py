@@ -9,6 +9,7 @@ import json
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import TYPE_CHECKING, Any
 
 from watcher.settings_errors import Loc, SettingsError, dotted
@@ -54,14 +55,29 @@ def read(path: Path | None, environ: Mapping[str, str], sections: list[str]) -> 
 
 def _find(path: Path | None) -> Path:
     if path is not None:
-        if path.is_file():
+        if _is_there(path):
             return path
         raise SettingsError(f"{path}: there is no such file; write one with: watcher init {path}")
     for candidate in SEARCHED:
-        if candidate.is_file():
+        if _is_there(candidate):
             return candidate
     places = " nor ".join(str(candidate) for candidate in SEARCHED)
     raise SettingsError(f"no configuration: there is neither {places}; write one with: watcher init")
+
+
+def _is_there(file: Path) -> bool:
+    """Tell whether there is a file; SettingsError for what is there and is none."""
+    try:
+        mode = file.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise SettingsError(f"{file}: cannot be read ({error.strerror}); let this user read it") from None
+    if S_ISDIR(mode):
+        raise SettingsError(f"{file}: is a directory; name a file")
+    if not S_ISREG(mode):
+        raise SettingsError(f"{file}: is not a regular file; name one")
+    return True
 
 
 def _parse(file: Path) -> Tree:

@@ -8,6 +8,8 @@ import stat
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+import pytest
+
 from command_line import configure, watcher
 
 if TYPE_CHECKING:
@@ -71,3 +73,33 @@ def test_init_writes_a_private_file_once_and_what_it_lacks_is_named(tmp_path: Pa
     assert "[chains.ethereum]" in (tmp_path / "my.toml").read_text()
     lacking = watcher("--config", "my.toml", "check", cwd=tmp_path)
     assert (2, True) == (lacking.returncode, "my.toml: chains.bitcoin.xpub" in lacking.stderr)
+
+
+def test_check_fails_where_no_chain_is_configured(tmp_path: Path) -> None:
+    (tmp_path / "watcher.toml").write_text("[server]\nport = 0\n")
+
+    result = watcher("check", cwd=tmp_path)
+
+    assert 1 == result.returncode
+    assert "FAILED" in result.stdout
+    assert "no chain is configured; add one" in result.stdout
+
+
+def test_the_database_of_another_program_is_a_failed_row_of_check(tmp_path: Path) -> None:
+    configure(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "watcher.db")) as connection:
+        connection.execute("CREATE TABLE song (title TEXT)")
+
+    assert "is the database of another program" in watcher("check", cwd=tmp_path).stdout
+
+
+@pytest.mark.parametrize("blocked", ["watcher.db.lock", "watcher.db"])
+def test_a_path_that_the_system_refuses_is_one_line_with_the_remedy(tmp_path: Path, blocked: str) -> None:
+    configure(tmp_path)
+    (tmp_path / blocked).mkdir()
+
+    for words in (("run",), ("key", "list")):
+        result = watcher(*words, cwd=tmp_path)
+        assert (1, 1) == (result.returncode, len(result.stderr.splitlines())), result.stderr
+        assert f"{tmp_path / blocked} cannot be used (" in result.stderr
+        assert "set [database] url" in result.stderr

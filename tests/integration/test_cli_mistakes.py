@@ -24,6 +24,9 @@ XPRV = (
 )
 """Of test vector 1 of BIP-32."""
 
+BROKEN = "\udcff"
+"""How Python writes the byte FF, which begins no character, in an argument."""
+
 LISTS = ["key", "list"]
 CREATE = ["invoice", "create", "--chain", "bitcoin", "--asset", "BTC", "--amount", "1"]
 
@@ -153,3 +156,20 @@ def test_a_variable_of_the_environment_is_named_when_it_is_wrong(tmp_path: Path)
 
     assert (2, 1) == (done.returncode, len(done.stderr.splitlines()))
     assert done.stderr.startswith("WATCHER_SERVER__PORT: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        pytest.param(["key", "create", BROKEN], "argument 3 (\\xff)", id="a name"),
+        pytest.param([BROKEN], "argument 1 (\\xff)", id="a command"),
+        pytest.param(["--config", BROKEN, "check"], "argument 2 (\\xff)", id="a file"),
+        pytest.param(["init", "a.toml", "--chain", BROKEN], "argument 4 (\\xff)", id="a preset"),
+    ],
+)
+def test_an_argument_that_is_no_text_is_one_line_and_status_2(
+    words: list[str], told: str, tmp_path: Path
+) -> None:
+    done = watcher(*words, cwd=tmp_path)
+
+    assert (2, f"watcher: {told} is not UTF-8 text\n") == (done.returncode, done.stderr)

@@ -214,3 +214,10 @@ def test_an_unknown_coin_or_network_is_refused_naming_those_that_exist(
 ) -> None:
     with pytest.raises(AddressError, match=message):
         network(coin, name)
+
+
+@pytest.mark.parametrize("key", ["xpub…", "zpub…", "vpub…"])
+def test_a_key_that_nobody_filled_in_is_called_a_placeholder(key: str) -> None:
+    for parse in (lambda: PublicKey.parse(key, BITCOIN), lambda: EvmPublicKey.parse(key)):
+        with pytest.raises(AddressError, match="still the placeholder: fill in the account's key"):
+            parse()

@@ -15,7 +15,7 @@ from sqlmodel import SQLModel
 from watcher import migrate, tables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 AMOUNT = "0" * (tables.DIGITS - 1) + "1"
@@ -185,3 +185,19 @@ def test_h2_a_credit_has_one_identity_whatever_its_block(sql: sqlite3.Connection
 
     with pytest.raises(sqlite3.IntegrityError, match=r"UNIQUE .* deposit\.chain, deposit\.txid"):
         sql.execute(statement, row | {"id": "two", "block_hash": "b"})
+
+
+@pytest.mark.parametrize("look", [migrate.upgrade, migrate.state])
+def test_the_database_of_another_program_is_refused_in_one_line_and_left_alone(
+    tmp_path: Path, look: Callable[[Path], object]
+) -> None:
+    path = tmp_path / "theirs.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE song (title TEXT)")
+    before = _schema(path)
+    with pytest.raises(migrate.MigrationError) as refusal:
+        look(path)
+
+    expected = f"{path} is the database of another program; set [database] url to a file of its own"
+    assert expected == str(refusal.value)
+    assert before == _schema(path)

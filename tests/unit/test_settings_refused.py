@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sample_settings import BITCOIN, CANARY, ENDPOINT, XPUB, refused
+from watcher.settings import SettingsError, load
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -247,3 +248,35 @@ def test_of_several_mistakes_the_first_is_told_and_the_others_are_counted(file: 
     message = refused(file, "[server]\nport = 'x'\nhots = 'y'\n[invoices]\nexpires_in = 1\n")
 
     assert message.endswith("(and 2 more)")
+
+
+@pytest.mark.parametrize(
+    ("path", "fault"),
+    [
+        pytest.param("/dev/zero", "is not a regular file", id="a device"),
+        pytest.param("folder", "is not a regular file", id="a directory"),
+        pytest.param("large", "is larger than 65536 bytes", id="too much"),
+    ],
+)
+@pytest.mark.parametrize("table", ["[chains.bitcoin]\nxpub", "[webhooks]\nsecret"])
+def test_what_can_hold_no_single_value_is_refused(file: Path, table: str, path: str, fault: str) -> None:
+    (file.parent / "folder").mkdir()
+    (file.parent / "large").write_bytes(b"x" * 65_537)
+    message = refused(file, f'{table} = {{ file = "{path}" }}\n')
+
+    assert f"{file.parent / path} {fault}; name a file that holds the value and nothing else" in message
+
+
+@pytest.mark.parametrize(
+    ("path", "fault"),
+    [
+        pytest.param(".", "is a directory; name a file", id="a directory"),
+        pytest.param("/dev/zero", "is not a regular file; name one", id="a device"),
+        pytest.param("x" * 300, "cannot be read (File name too long); let this user read it", id="no name"),
+    ],
+)
+def test_a_configuration_that_is_no_file_is_named(path: str, fault: str, file: Path) -> None:
+    with pytest.raises(SettingsError) as error:
+        load(file.parent / path, {})
+
+    assert f"{file.parent / path}: {fault}" == str(error.value)

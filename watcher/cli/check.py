@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from watcher.cli import options, output
+from watcher.cli.failure import obstacle
 
 if TYPE_CHECKING:
     from chains.base import ChainAdapter, Finding
     from watcher.settings import Settings
 
 _MARKS = {True: "ok", False: "FAILED", None: "warning"}
+
+_NO_CHAIN = "no chain is configured; add one, for example with: watcher init"
 
 
 def check(context: typer.Context, *, as_json: options.Json = False) -> None:
@@ -42,7 +45,7 @@ async def _rows(settings: Settings) -> list[dict[str, Any]]:
     found = await asyncio.gather(*(_of(adapter) for adapter in adapters.values()))
     rows = [_row("database", await asyncio.to_thread(_database, settings))]
     if not adapters:
-        rows.append({"of": "chains", "name": "chains", "ok": None, "detail": "none is configured"})
+        rows.append({"of": "chains", "name": "chains", "ok": False, "detail": _NO_CHAIN})
     for name, findings in zip(adapters, found, strict=True):
         rows += [_row(name, finding) for finding in findings]
     return rows
@@ -68,3 +71,5 @@ def _database(settings: Settings) -> Finding:
         return Finding("schema", ok=True, detail=f"{path}: {migrate.state(path)}")
     except migrate.MigrationError as error:
         return Finding("schema", ok=False, detail=str(error))
+    except OSError as error:
+        return Finding("schema", ok=False, detail=str(obstacle(error, path)))

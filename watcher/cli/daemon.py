@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from watcher.cli import options
-from watcher.cli.failure import FAILED, WRONG_USAGE, Failure
+from watcher.cli.failure import FAILED, WRONG_USAGE, Failure, obstacle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,10 +109,8 @@ def _cannot_start(settings: Settings, error: Exception) -> Failure:
             return Failure(
                 f"{file}: server.port: cannot listen on {where} ({_reason(error)}); {remedy}", FAILED
             )
-        case OSError():
-            return Failure(f"cannot start: {error}")
         case _:
-            return Failure(f"{settings.database.path} cannot be used: {getattr(error, 'orig', error)}")
+            return obstacle(error, settings.database.path)
 
 
 def _reason(error: OSError) -> str:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 FAILED = 1
 WRONG_USAGE = 2
 
@@ -13,6 +18,14 @@ class Failure(Exception):  # noqa: N818 - an answer for the user
         """`status` is the exit status: FAILED, or WRONG_USAGE for what the user wrote."""
         super().__init__(message)
         self.status = status
+
+
+def obstacle(error: Exception, database: Path) -> Failure:
+    """Return what the user can do where the system or SQLite refuses the database or what lies beside it."""
+    path = getattr(error, "filename", None) or database
+    reason = getattr(error, "orig", None) or getattr(error, "strerror", None) or error
+    remedy = "run this as a user who may write there, or set [database] url to another place"
+    return Failure(f"{path} cannot be used ({reason}); {remedy}")
 
 
 def one_line(text: str) -> str:

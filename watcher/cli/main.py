@@ -26,6 +26,8 @@ from watcher.cli.failure import FAILED, WRONG_USAGE, Failure, one_line
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_SHOWN = 80
+
 app = typer.Typer(
     name="watcher",
     help="Watches blockchains for deposits to invoices and tells the shop by a signed webhook.",
@@ -74,6 +76,7 @@ def common(
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit status; whatever is the user's to correct is one line."""
     try:
+        _refuse_broken(arguments)
         status = typer.main.get_command(app).main(arguments, prog_name="watcher", standalone_mode=False)
         sys.stdout.flush()
     except typer.TyperException as error:
@@ -86,6 +89,14 @@ def run(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads: say no more
         return FAILED
     return status if isinstance(status, int) else 0
+
+
+def _refuse_broken(arguments: Sequence[str]) -> None:
+    """Refuse bytes that are no text: Python passes them on as halves of characters, which nothing prints."""
+    for place, argument in enumerate(arguments, 1):
+        shown = argument.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        if shown != argument:
+            raise Failure(f"watcher: argument {place} ({shown[:_SHOWN]}) is not UTF-8 text", WRONG_USAGE)
 
 
 def _usage(error: typer.TyperException) -> str:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from watcher import app as composition
 from watcher.api.server import listen_unix
-from watcher.cli.failure import Failure
+from watcher.cli.failure import Failure, obstacle
 from watcher.migrate import MigrationError
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ async def serve(settings: Settings, *, introduce: bool) -> AsyncIterator[Path]:
     async with AsyncExitStack() as stack:
         try:
             await stack.enter_async_context(composition.prepared(built))
-        except (MigrationError, OSError) as error:
+        except MigrationError as error:
             raise Failure(str(error)) from None
-        except DBAPIError as error:
-            raise Failure(f"{settings.database.path} cannot be used: {error.orig}") from None
+        except (OSError, DBAPIError) as error:
+            raise obstacle(error, settings.database.path) from None
         if introduce:
             await composition.introduce(built)
         folder = stack.enter_context(TemporaryDirectory(prefix="watcher-"))
