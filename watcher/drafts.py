@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from watcher.model import FeePayer, LatePolicy
+from watcher.wording import in_words
 
 METADATA_LIMIT = 4096
 """Bytes of an invoice's metadata as JSON: every event's body carries it."""
@@ -16,14 +17,29 @@ OPTIONS_LIMIT = 10
 """Ways to pay one invoice."""
 
 Amount = Annotated[
-    str, StringConstraints(pattern=r"^[0-9]{1,78}(\.[0-9]{1,77})?$"), Field(examples=["25.50"])
+    str,
+    StringConstraints(pattern=r"^[0-9]{1,78}(\.[0-9]{1,77})?$"),
+    Field(examples=["25.50"]),
+    in_words('is not a decimal number; write up to 78 digits with at most one point, such as "25.50"'),
 ]
 """A decimal string in the asset's unit."""
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Text = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")]
-Url = Annotated[str, StringConstraints(max_length=2000, pattern=r"^https?://[^\s/?#]+[^\s]*$")]
-Email = Annotated[str, StringConstraints(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")]
+Url = Annotated[
+    str,
+    StringConstraints(max_length=2000, pattern=r"^https?://[^\s/?#]+[^\s]*$"),
+    in_words('is no web address of up to 2000 characters, such as "https://shop.example/paid"'),
+]
+Email = Annotated[
+    str,
+    StringConstraints(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$"),
+    in_words('is no email address of up to 254 characters, such as "jo@shop.example"'),
+]
+Confirmations = Annotated[
+    Annotated[int, Field(ge=0, le=100_000)] | Literal["safe", "finalized"],
+    in_words('write a number of blocks (0 to 100000), "safe" or "finalized"'),
+]
 
 
 class Draft(BaseModel):
@@ -71,7 +87,7 @@ class InvoiceDraft(Draft):
     monitor_for: Annotated[int, Field(ge=0, le=31_536_000)] | None = None
     tolerance: ToleranceDraft | None = None
     fees: FeesDraft | None = None
-    confirmations: Annotated[int, Field(ge=0, le=100_000)] | Literal["safe", "finalized"] | None = None
+    confirmations: Confirmations | None = None
     late: Annotated[LatePolicy, Field(strict=False)] | None = None
     reminder_before: Annotated[int, Field(ge=0, le=2_592_000)] | None = None
     order_id: Annotated[Text, StringConstraints(max_length=200)] | None = None

@@ -13,7 +13,7 @@ from chains.base import AddressError, NodeUnavailable
 from watcher.drafts import FeesDraft
 from watcher.errors import Refused
 from watcher.model import FeePayer, Finality, Option
-from watcher.money import gross_up, parse_amount, percent
+from watcher.money import format_amount, gross_up, parse_amount, percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -143,9 +143,16 @@ def _address(prefix: str, one: OptionDraft, adapter: ChainAdapter) -> str:
             raise Refused("address_needed", message, field=f"{prefix}address")
         return ""
     try:
-        return adapter.canonical(one.address)
+        address = adapter.canonical(one.address)
     except AddressError as error:
         raise Refused("invalid_address", str(error), field=f"{prefix}address") from error
+    for asset in adapter.assets():
+        if asset.contract is not None and adapter.key(address) == adapter.key(asset.contract):
+            message = f"is the contract of {asset.symbol}; what is sent there is lost"
+            raise Refused("invalid_address", message, field=f"{prefix}address")
+    if not any(adapter.key(address)):
+        raise Refused("invalid_address", "belongs to nobody: it is all zeros", field=f"{prefix}address")
+    return address
 
 
 def _units(text: str, asset: Asset, field: str) -> int:
@@ -172,6 +179,9 @@ def _tolerance(draft: InvoiceDraft, settings: Settings, amount: int, asset: Asse
     absolute = 0
     if draft.tolerance:
         absolute = _units(draft.tolerance.absolute, asset, "tolerance.absolute")
+    if absolute >= amount:
+        message = f"is not below the amount; write less than {format_amount(amount, asset.decimals)}"
+        raise Refused("invalid_tolerance", message, field="tolerance.absolute")
     return max(int(amount * share), absolute)
 
 

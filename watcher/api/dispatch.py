@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import structlog
 from aiohttp import web
+from sqlalchemy.exc import OperationalError
 
 from watcher import apikeys
 from watcher.api.context import Answer, Call, Caller
@@ -130,7 +131,7 @@ def _method(request: web.Request) -> str:
 
 async def _answered(request: web.Request, handle: Handle, id_: str) -> web.StreamResponse:
     try:
-        return await handle(request)
+        return await _stored(request, handle, id_)
     except Refused as refused:
         return problem(refused)
     except Replay as replay:
@@ -151,6 +152,17 @@ async def _answered(request: web.Request, handle: Handle, id_: str) -> web.Strea
         # One request's bug must neither show itself to a stranger nor stop the scanners beside it.
         log.exception("request.failed", id=id_, method=request.method, path=request.path)
         return problem(Refused("internal", f"something went wrong here; see the log for {id_}", status=500))
+
+
+async def _stored(request: web.Request, handle: Handle, id_: str) -> web.StreamResponse:
+    """Refused with 503 when the disk is full, read-only or failing: that passes, and is no bug."""
+    try:
+        return await handle(request)
+    except OperationalError as error:
+        reason = str(error.orig)
+        log.error("request.storage", id=id_, method=request.method, path=request.path, reason=reason)  # noqa: TRY400 - SQLite's words say it all
+        message = f"the database cannot be written now: {reason}"
+        raise Refused("storage_unavailable", message, status=503) from None
 
 
 def problem(refused: Refused) -> web.Response:

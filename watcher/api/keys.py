@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Annotated
 
 from pydantic import Field
 
@@ -12,14 +13,17 @@ from watcher.api.openapi import Routes
 from watcher.api.schema_works import Key, NewKey
 from watcher.api.values import Body, Page, page
 from watcher.apikeys import Scope
+from watcher.wording import in_words
 
 routes = Routes()
+
+_NAME_RULE = "write 1 to 64 letters, digits, spaces and . _ @ -, beginning with a letter or digit"
 
 
 class KeyDraft(Body):
     """A key to be made. `name` tells people whose it is."""
 
-    name: str = Field(pattern=apikeys.NAME)
+    name: Annotated[str, Field(pattern=apikeys.NAME), in_words(_NAME_RULE)]
     scope: Scope = Scope.READ
 
 

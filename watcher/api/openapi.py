@@ -38,7 +38,7 @@ _MEANING = {
     413: "The body is larger than 64 KiB.",
     422: "Understood, but invalid; `field` names what.",
     429: "Too many at once.",
-    503: "A chain is not ready for this.",
+    503: "A chain is not ready for this, or the database cannot be written.",
 }
 
 
@@ -67,7 +67,7 @@ class Route:
         """Every error status that it can answer."""
         yield from self.errors
         if self.scope:
-            yield from (401, 403)
+            yield from (401, 403, 503)
         if "{" in self.path:
             yield 404
         if self.body:

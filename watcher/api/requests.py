@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 import re
-from typing import TYPE_CHECKING, Any, get_origin
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -18,8 +18,6 @@ from watcher.errors import Refused
 from watcher.idempotency import Idempotency
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from aiohttp import web
     from multidict import MultiMapping
 
@@ -29,6 +27,8 @@ BODY_LIMIT = 64 * 1024
 """Bytes of a request's body, at most."""
 
 _KEY = re.compile(r"[!-~]{1,255}")
+_DIGITS = 4000
+"""Digits of a whole number, at most: Python itself reads no more than 4300."""
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -45,11 +45,21 @@ def _number(text: str) -> float:
     return value
 
 
+def _whole(text: str) -> int:
+    if len(text) > _DIGITS:
+        raise ValueError(f"a number has more than {_DIGITS} digits")
+    return int(text)
+
+
 def read_json(raw: bytes) -> Any:
     """Return what the bytes say; Refused (400) if they are not JSON, or could be read in two ways."""
     try:
         value = json.loads(
-            raw.decode(), object_pairs_hook=_object, parse_float=_number, parse_constant=_number
+            raw.decode(),
+            object_pairs_hook=_object,
+            parse_int=_whole,
+            parse_float=_number,
+            parse_constant=_number,
         )
         json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair decodes, but is no text
     except UnicodeError:
@@ -98,7 +108,7 @@ def _refused(error: ValidationError, model: type[BaseModel], noun: str) -> Refus
     path = ".".join(str(part) for part in first["loc"])
     match first["type"]:
         case "extra_forbidden":
-            return Refused("unknown_field", f"unknown {noun}{_suggest(path, model.model_fields)}", field=path)
+            return Refused("unknown_field", f"unknown {noun}{_suggest(first['loc'], model)}", field=path)
         case "missing":
             message = "is required"
         case "model_type" | "dict_type":
@@ -106,7 +116,7 @@ def _refused(error: ValidationError, model: type[BaseModel], noun: str) -> Refus
         case "string_unicode":
             message, path = "is not UTF-8 text", path.encode("ascii", "replace").decode()
         case _:
-            message = first["msg"].removeprefix("Value error, ")
+            message = first["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     return Refused("invalid", message, field=path or _subject(message, model))
 
 
@@ -116,9 +126,26 @@ def _subject(message: str, model: type[BaseModel]) -> str | None:
     return word if word in model.model_fields else None
 
 
-def _suggest(name: str, known: Mapping[str, object]) -> str:
-    near = difflib.get_close_matches(name, known, 1)
+def _suggest(path: tuple[int | str, ...], model: type[BaseModel]) -> str:
+    """Return the nearest name among the fields of the object in which an unknown one stands."""
+    inner: type[BaseModel] | None = model
+    for part in path[:-1]:
+        if inner is not None and isinstance(part, str):
+            inner = _model_in(_fields(inner)[part])
+    near = difflib.get_close_matches(str(path[-1]), _fields(inner) if inner else (), 1)
     return f"; did you mean {near[0]}?" if near else ""
+
+
+def _fields(model: type[BaseModel]) -> dict[str, Any]:
+    """Return each field's type by the name that callers write."""
+    return {field.alias or name: field.annotation for name, field in model.model_fields.items()}
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """Return the object that a type holds: itself, or inside a list or an optional."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_model_in, get_args(annotation))), None)
 
 
 def read_idempotency(request: web.Request, key_id: str, body: Any, clock: Clock) -> Idempotency | None:

@@ -11,10 +11,11 @@ from watcher.api.openapi import Routes
 from watcher.api.schema_works import Rescan
 from watcher.api.values import MAX_SEQ, Body
 from watcher.errors import Refused
+from watcher.wording import in_words
 
 routes = Routes()
 
-Height = Annotated[int, Field(strict=True, ge=0, le=MAX_SEQ)]
+Height = Annotated[int, Field(strict=True, ge=0, le=MAX_SEQ), in_words("write a height of 0 or more")]
 
 
 class RescanDraft(Body):
