@@ -107,7 +107,7 @@ class Reader:
         for tx in block.transactions:
             frame = frames.get(tx.hash)
             inner = list(evm_traces.inner_moves(frame, self._native)) if frame is not None else []
-            if _pays(tx, watched) or any(move.to in watched for move in inner):
+            if _pays(tx, watched) or (inner and any(move.to in watched for move in inner)):
                 yield tx.hash, inner
 
     def _may_hold_tokens(self, block: Block) -> bool:

@@ -70,7 +70,8 @@ def _proven(block: Block, answer: Sequence[Receipt]) -> Receipts:
 
 def _belongs(block: str, receipt: Receipt) -> None:
     """Refuse a receipt of another block, or a withdrawn log: both belong to another fork."""
-    if receipt.block_hash != block or any(log.removed for log in receipt.logs):
+    withdrawn = [log for log in receipt.logs if log.removed]
+    if receipt.block_hash != block or withdrawn:
         raise ChainMoved(f"the receipt of {receipt.transaction_hash} belongs to another block")
 
 

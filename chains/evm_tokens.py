@@ -31,11 +31,10 @@ def may_hold(bloom: int, masks: Sequence[int]) -> bool:
 def pays(logs: Sequence[Log], contracts: Mapping[str, str], watched: Container[bytes]) -> bool:
     """Tell whether a log may be a movement to a watched account: a quick look, as most are not."""
     for log in logs:
-        topics = log.topics
-        if len(topics) != _TOPICS or topics[0] != TRANSFER or log.address.lower() not in contracts:
-            continue
-        if bytes.fromhex(topics[2][26:]) in watched:
-            return True
+        if log.address in contracts or log.address.lower() in contracts:
+            topics = log.topics
+            if len(topics) == _TOPICS and topics[0] == TRANSFER and _party(topics[2]) in watched:
+                return True
     return False
 
 
