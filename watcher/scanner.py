@@ -142,6 +142,8 @@ class Scanner:
         if view is None:
             view = await self._begin(tip)
         shared = await self._ancestry.shared(view, tip)
+        if shared.block.hash != view.head.hash:
+            await self._prove()  # a node that was exchanged between two looks passes for a reorganisation
         await self._grow(shared.block)
         batch = await self._batch(tip, view, shared)
         await self._absorb(batch)
@@ -151,10 +153,14 @@ class Scanner:
         return await self._gaps.read(batch.view.head.height, self._span)
 
     async def _open(self) -> None:
-        """Connect, and make sure that it is the chain that was absorbed under this name."""
         if self._opened:
             return
         await self.adapter.open()
+        await self._prove()
+        self._opened = True
+
+    async def _prove(self) -> None:
+        """Make sure that the node serves the chain that was absorbed under this name; else halt."""
         served = await self._identity()
         known = await self._ledger.identity(self.name)
         if known not in (None, served):
@@ -162,7 +168,6 @@ class Scanner:
                 f"the database holds {_chain(known)} under this name, the node serves {_chain(served)}; "
                 "give the other network a name of its own"
             )
-        self._opened = True
 
     async def _identity(self) -> tuple[str, str]:
         """Return which chain the node serves: its id, and its block 0, which no reorganisation changes."""

@@ -102,6 +102,24 @@ async def test_h71_another_block_0_is_another_chain_whatever_id_it_claims(world:
     assert "paid" == await made.status()
 
 
+async def test_h71_chain_exchanged_between_two_looks_is_no_reorganisation(world: World) -> None:
+    """No call fails meanwhile, and nothing was paid yet that could be taken back."""
+    chain = world.add()
+    chain.mine(5)
+    await world.scan()
+    made = await world.invoice(confirmations=1)
+
+    other = FakeChain(world.clock)
+    other.blocks[0] = replace(other.blocks[0], ref=replace(other.blocks[0].ref, hash="another"))
+    other.pay(made.address, COIN)
+    other.mine(100)
+    world.chains["fake"] = world.adapters["fake"].chain = other
+    await world.scanners["fake"].turn()
+
+    assert ChainState.HALTED is world.scanners["fake"].status().state
+    assert "pending" == await made.status()
+
+
 async def test_reorganisation_below_the_first_block_takes_no_payment_back_by_itself(world: World) -> None:
     chain = world.add()
     chain.mine(20)
