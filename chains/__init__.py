@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import ModuleType
 
-_SHARED = {"base", "config", "keys", "rpc"}
+_SHARED = {"base", "config", "keys", "naive", "rpc"}
 
 
 def kinds() -> list[str]:
@@ -27,3 +27,8 @@ def load(kind: str) -> ModuleType:
     if kind not in kinds():
         raise ValueError(f"unknown kind of chain {kind!r}: it is one of {', '.join(kinds())}")
     return import_module(f"{__name__}.{kind}")
+
+
+def load_naive(kind: str) -> ModuleType:
+    """Import the second, simple reading of a kind; its module has `Reader`, a `chains.naive.NaiveReader`."""
+    return import_module(f"{load(kind).__name__}_naive")

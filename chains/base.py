@@ -5,7 +5,7 @@ Imports nothing of ours and has never heard of invoices.
 
 from __future__ import annotations
 
-from collections.abc import Mapping  # noqa: TC003 - read again at run time to decode recorded decisions
+from collections.abc import Mapping, Sequence  # noqa: TC003 - read again at run time to decode recorded decisions
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta  # noqa: TC003 - the same
 from typing import Protocol
@@ -16,6 +16,7 @@ class ChainError(Exception):
 
     ChainError
     ├── NodeUnavailable   retry with back-off; nothing is known, so nothing may be concluded
+    │     (BlocksMissing and BlockUnreadable say which blocks it is about)
     ├── ChainMoved        the chain changed during the read: discard what was read and read again at once
     └── NodeMisbehaved    wrong chain or an impossible answer: halt this chain and tell the operator
     """
@@ -30,12 +31,37 @@ class NodeUnavailable(ChainError):  # noqa: N818 - DESIGN names the errors by wh
         self.retry_after = retry_after
 
 
+class BlocksMissing(NodeUnavailable):
+    """The node has the headers of these blocks, and no longer what is in them (it is pruned)."""
+
+    def __init__(self, message: str, first: int, last: int) -> None:
+        """`first` and `last` are the heights of what is missing, both included."""
+        super().__init__(message)
+        self.first = first
+        self.last = last
+
+
+class BlockUnreadable(NodeUnavailable):
+    """What the node gave as a block cannot be parsed: a fault of the node's, or of ours."""
+
+    def __init__(self, message: str, height: int) -> None:
+        super().__init__(message)
+        self.height = height
+
+
 class ChainMoved(ChainError):  # noqa: N818
     """Two answers belong to different forks, or a block left the chain while it was read."""
 
 
 class NodeMisbehaved(ChainError):  # noqa: N818
     """The node serves another chain, or gave an answer that cannot be true."""
+
+
+UNATTRIBUTED = "balance:"
+"""How the slot begins of a growth of a balance that no transfer explains, followed by asset and address.
+
+Its `txid` is the hash of the block in which the balance grew. Reported, never counted as a payment.
+"""
 
 
 class AddressError(ValueError):
@@ -63,7 +89,9 @@ class Transfer:
     `block` is None in the mempool. `spends` are the outpoints ("txid:n") that its transaction spends, where
     the chain has them, to find what replaces it. `maturity` is the number of confirmations that the chain
     itself demands before the credit can be spent (100 for a coinbase output, else 0). `seen_at` is when the
-    node first saw an unconfirmed transaction, where it says so.
+    node first saw an unconfirmed transaction, where it says so. `risk` is why an unconfirmed one must not
+    count before it is in a block: "replaceable", "low_fee", "unconfirmed_parent"; None where nothing speaks
+    against it.
     """
 
     asset: str
@@ -75,6 +103,7 @@ class Transfer:
     spends: tuple[str, ...] = ()
     maturity: int = 0
     seen_at: datetime | None = None
+    risk: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +131,14 @@ class Watched:
 
     `scripts` are what `ChainAdapter.key` gives: scriptPubKeys, or 20-byte accounts.
     `outpoints` ("txid:n") are those that unconfirmed deposits spend: whatever else spends one replaces it.
+    `unconfirmed` are the transactions of those deposits: that one is gone takes the word of every endpoint.
     `brought` counts the scripts of addresses that callers brought: when it grows, what was already in the
     mempool may concern the new one, and has to be read in full again.
     """
 
     scripts: set[bytes] = field(default_factory=set)
     outpoints: set[str] = field(default_factory=set)
+    unconfirmed: set[str] = field(default_factory=set)
     brought: int = 0
 
 
@@ -126,11 +157,27 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Mempool:
-    """Every unconfirmed transfer to a watched address, and who spends the watched outpoints now."""
+    """Every unconfirmed transfer to a watched address, and who spends the watched outpoints now.
+
+    `missed` are those of `Watched.unconfirmed` that this endpoint does not have, while another one has them
+    or cannot be asked: nodes differ in what they keep, so they are not gone.
+    """
 
     transfers: tuple[Transfer, ...] = ()
     spent: Mapping[str, str] = field(default_factory=dict)
     endpoint: int = 0
+    missed: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What was found by address in blocks whose contents the node no longer has.
+
+    `proven` are those of the blocks that hold nothing for the addresses beside `transfers`.
+    """
+
+    transfers: tuple[Transfer, ...] = ()
+    proven: tuple[BlockRef, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +198,31 @@ class Asset:
 
 @dataclass(frozen=True, slots=True)
 class EndpointHealth:
-    """One node of a chain as `check` and `/v1/chains` show it; `url` carries no credentials."""
+    """One node of a chain as `check` and `/v1/chains` show it; `url` carries no credentials.
+
+    `contract_transfers` is its own mode (see ChainAdapter); None where none was found yet, or there is none.
+    """
 
     url: str
     state: str
     height: int | None = None
     error: str | None = None
+    contract_transfers: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What one watched account held of one asset at the end of two blocks, in base units.
+
+    `moved`: it may have sent something away in between, so that only a growth above its credits proves
+    anything.
+    """
+
+    address: str
+    asset: str
+    before: int
+    after: int
+    moved: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +248,8 @@ class ChainAdapter(Protocol):
     """The most blocks to ask for in one `read`."""
     has_mempool: bool
     """Whether unconfirmed transfers are listed: 0 confirmations can be asked for only then."""
+    namespace: str | None
+    """Chains that answer the same share their accounts (CAIP-2 "eip155"): money can go to the wrong one."""
 
     async def open(self) -> None:
         """Connect and prove that this is the right chain (id, genesis, decimals of the tokens).
@@ -204,11 +272,23 @@ class ChainAdapter(Protocol):
         Complete or an error: an answer that the node could not give in full raises.
         """
 
+    async def recover(self, first: int, last: int, watched: Watched) -> Recovery:
+        """Look by address for what blocks hold that `read` cannot get any more; nothing where it cannot."""
+
     async def mempool(self, watched: Watched) -> Mempool:
         """Return all unconfirmed transfers; always empty on a chain where they prove nothing."""
 
     def distrust(self, reason: str) -> None:
         """Set the endpoint that answered last aside for a while: it is behind what was proven before."""
+
+    async def agree(self, block: BlockRef) -> None:
+        """Raise NodeUnavailable unless as many endpoints as are configured show this block at its height."""
+
+    async def survey(self) -> None:
+        """Look at every endpoint's head; set aside, with a reason, what lags or disagrees. Never raises."""
+
+    async def holdings(self, first: BlockRef, last: BlockRef, addresses: Sequence[str]) -> Sequence[Holding]:
+        """Return what these addresses held of each asset at the end of two blocks; () without balances."""
 
     async def check(self) -> tuple[Finding, ...]:
         """Probe every endpoint for `watcher check`; never raises for a node's fault."""

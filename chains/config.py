@@ -135,10 +135,12 @@ class AssetConfig(Section):
 class ChainConfig(Section):
     """What every kind of chain is configured with.
 
-    `poll_interval` seconds between two looks at the node. `history`: how many block hashes are kept to
-    recognise a reorganisation. `stalled_after` seconds without progress the shop is told `chain.stalled`
-    (0: never). `xpub` None: every invoice brings its own address. `start_height` None: from the head at the
-    first start. `dust`, in the unit of the chain's own coin: smaller credits are ignored.
+    `poll_interval` seconds between two looks at the node. `history`: how many blocks a reorganisation may
+    replace; deeper ones halt the chain. `stalled_after` seconds without progress the shop is told
+    `chain.stalled` (0: never). `agreement`: how many of the endpoints have to show a block before it counts.
+    `cross_check`: blocks between two comparisons of what was found with the accounts' balances, where the
+    chain has them (0: never). `xpub` None: every invoice brings its own address. `start_height` None: from
+    the head at the first start. `dust`, in the unit of the chain's own coin: smaller credits are ignored.
     """
 
     kind: str
@@ -150,8 +152,10 @@ class ChainConfig(Section):
     confirmations_by_amount: tuple[ConfirmationStep, ...] = ()
     poll_interval: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] = 5.0
     start_height: Annotated[int, Field(ge=0)] | None = None
-    history: Annotated[int, Field(ge=10, le=100_000)] = 500
+    history: Annotated[int, Field(ge=200, le=100_000)] = 500
     stalled_after: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 600.0
+    agreement: Annotated[int, Field(ge=1)] = 1
+    cross_check: Annotated[int, Field(ge=0)] = 100
     fees: FeeConfig = FeeConfig()
     dust: DecimalText = "0"
 
@@ -162,6 +166,13 @@ class ChainConfig(Section):
         if any(low >= high for low, high in pairwise(limits)):
             raise ValueError("the steps do not rise; order them by up_to, each above the one before it")
         return steps
+
+    @model_validator(mode="after")
+    def _can_agree(self) -> Self:
+        endpoints = len({url.rstrip("/") for url in self.rpc})
+        if self.agreement > endpoints:
+            raise ValueError(f"agreement: is above the number of rpc URLs; write at most {endpoints}")
+        return self
 
     @model_validator(mode="after")
     def _kept_deeper_than_confirmed(self) -> Self:

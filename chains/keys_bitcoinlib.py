@@ -19,6 +19,7 @@ from hashlib import sha256
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from eth_utils.address import to_checksum_address
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 _FIELD = 2**256 - 2**32 - 977
 _TAG = sha256(b"TapTweak").digest()
+_loading = Lock()
 
 
 @contextmanager
@@ -55,9 +57,14 @@ def _folder_of_its_own() -> Iterator[None]:
                 os.environ["BCL_DATA_DIR"] = before
 
 
-@cache
 def load() -> Any:
     """Import bitcoinlib (about a second the first time) without a trace in the home directory."""
+    with _loading:  # addresses are derived in threads, and the first two may come at once
+        return _load()
+
+
+@cache
+def _load() -> Any:
     try:
         with warnings.catch_warnings(), _folder_of_its_own():
             warnings.simplefilter("ignore")  # it leaves files open

@@ -9,15 +9,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import structlog
 from sqlalchemy import func, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from chains.base import ChainError
-from watcher import decisions, endpoints, facts, idempotency, render
+from watcher import addresses, decisions, endpoints, facts, failpoint, idempotency, render, unused
+from watcher.addresses import Shown
 from watcher.errors import Refused
 from watcher.ids import new_id
 from watcher.matcher import opening
-from watcher.model import EventType, Happening, Invoice
+from watcher.model import EventType, GapReason, Happening, Invoice
 from watcher.receivers import Rules, check_url
 from watcher.tables import ADDRESS, CHAIN, GAP, INVOICE, KEY_INDEX, OPTION
 from watcher.terms import ways_of
@@ -38,10 +40,9 @@ if TYPE_CHECKING:
     from watcher.store import Store
     from watcher.terms import Way
 
-RESCAN = "rescan"
-"""Why a gap exists: an operator asked for it."""
-
 CREATED = 201
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,25 +88,37 @@ class Actions:
         await self._check_ready(ways)
         heights = await self._heights(ways)
         places = await self._places(ways)
-        async with self._store.write() as connection:
+        failpoint.hit("invoice.placed")
+        async with self._store.write("invoice") as connection:
             if idem:
                 await idempotency.claim(connection, idem)
             now = self._clock()
             known = {name: view.head.height for name, view in (await facts.views(connection)).items()}
             options = tuple(_placed(w, p, known | heights) for w, p in zip(ways, places, strict=True))
             invoice = _invoice(draft, options, payer, self._settings, now)
-            await self._insert(connection, invoice, ways, places)
+            await self._insert(connection, invoice, ways, places, known)
             shown = await self._announce(connection, invoice, now)
             if idem:
                 await idempotency.remember(connection, idem, CREATED, msgspec.json.encode(shown), now)
+                failpoint.hit("invoice.answered")
         self._bus.published()
+        for way, place in zip(ways, places, strict=True):
+            if place.index is not None:
+                await self._warn_of_unused(way.option.chain)
         return shown
+
+    async def _warn_of_unused(self, chain: str) -> None:
+        """Say, now and then, that a wallet may not find what the newest address receives (hazard 37)."""
+        async with self._store.read() as connection:
+            row = await unused.unused(connection, chain)
+        if row > unused.GAP_LIMIT and row % unused.GAP_LIMIT == 1:
+            log.warning("addresses.unused", chain=chain, in_a_row=row, wallets_look_ahead=unused.GAP_LIMIT)
 
     async def rescan(self, chain: str, first: int, last: int | None) -> dict[str, Any]:
         """Have blocks read again, up to `last` or to what is absorbed now. Idempotent."""
         if chain not in self._chains:
             raise Refused("unknown_chain", f"there is no chain {chain!r}", status=404)
-        async with self._store.write() as connection:
+        async with self._store.write("rescan") as connection:
             height = await connection.scalar(select(CHAIN.c.height).where(CHAIN.c.name == chain))
             if height is None:
                 raise Refused(
@@ -118,7 +131,7 @@ class Actions:
             upto = await connection.scalar(select(func.max(ADDRESS.c.id)).where(ADDRESS.c.chain == chain))
             await connection.execute(
                 insert(GAP).values(
-                    chain=chain, first=first, last=until, after=0, upto=upto or 0, reason=RESCAN
+                    chain=chain, first=first, last=until, after=0, upto=upto or 0, reason=GapReason.RESCAN
                 )
             )
         self._bus.scan[chain].set()
@@ -167,7 +180,7 @@ class Actions:
         """Take the next index whose addresses nobody had before; for good, even if what follows fails."""
         mine = [w for w in ways if w.adapter.key_fingerprint() == key]
         while True:
-            async with self._store.write() as connection:
+            async with self._store.write("index") as connection:
                 taken = await connection.scalar(
                     upsert(KEY_INDEX)
                     .values(fingerprint=key, next_index=1)
@@ -179,7 +192,7 @@ class Actions:
             index = int(taken or 1) - 1
             derived = [(w.option.chain, await asyncio.to_thread(w.adapter.derive, index)) for w in mine]
             async with self._store.read() as connection:
-                if not [d for d in derived if await _in_use(connection, *d)]:
+                if not [d for d in derived if await addresses.in_use(connection, *d)]:
                     return index
 
     async def _insert(
@@ -188,30 +201,29 @@ class Actions:
         invoice: Invoice,
         ways: Sequence[Way],
         places: Sequence[_Place],
+        known: Mapping[str, int],
     ) -> None:
+        """Write the invoice with its options and addresses; `known` is the height absorbed on each chain."""
         record = facts.Record(invoice, opening(invoice), (), None, None)
         await connection.execute(insert(INVOICE).values(**_row(invoice), **decisions.columns(record)))
         await connection.execute(insert(OPTION), [_option_row(invoice.id, o) for o in invoice.options])
-        done: set[tuple[str, str]] = set()
-        for way, place in zip(ways, places, strict=True):
-            spot = (way.option.chain, place.address)
-            if spot in done:
-                continue
-            if await _in_use(connection, *spot):
-                message = f"{place.address} was used before; an address is never given to another invoice"
-                raise Refused("address_in_use", message, field=f"{way.prefix}address", status=409)
-            script = way.adapter.key(place.address)
-            await connection.execute(
-                insert(ADDRESS).values(
-                    chain=spot[0],
-                    address=spot[1],
-                    script=script,
-                    key_index=place.index,
-                    invoice_id=invoice.id,
-                    created_at=invoice.created_at,
-                )
+        for way, place in dict(
+            zip(map(_spot, ways, places), zip(ways, places, strict=True), strict=True)
+        ).values():
+            prefix, name = way.prefix, way.option.chain
+            shown = Shown(
+                place.address, way.adapter.key(place.address), place.index, invoice.id, invoice.created_at
             )
-            done.add(spot)
+            if not await addresses.take(connection, name, shown, known[name]):
+                message = f"{place.address} was used before; an address is never given to another invoice"
+                raise Refused("address_in_use", message, field=f"{prefix}address", status=409)
+            await addresses.watch_elsewhere(connection, shown, self._siblings(name, known))
+
+    def _siblings(self, name: str, known: Mapping[str, int]) -> dict[str, int]:
+        """Return the other chains on which the same accounts exist, with the height absorbed on each."""
+        space = self._chains[name].namespace
+        same = {n for n, chain in self._chains.items() if space is not None and chain.namespace == space}
+        return {n: known[n] for n in same - {name} if n in known}
 
     async def _announce(self, connection: AsyncConnection, invoice: Invoice, now: datetime) -> dict[str, Any]:
         """Write the invoice's own endpoint and its first event; return it as the API shows it."""
@@ -223,9 +235,8 @@ class Actions:
         return render.invoice(record, await facts.views(connection), self._links)
 
 
-async def _in_use(connection: AsyncConnection, chain: str, address: str) -> bool:
-    found = select(ADDRESS.c.id).where(ADDRESS.c.chain == chain, ADDRESS.c.address == address)
-    return await connection.scalar(found) is not None
+def _spot(way: Way, place: _Place) -> tuple[str, str]:
+    return way.option.chain, place.address
 
 
 def _placed(way: Way, place: _Place, heights: Mapping[str, int]) -> Option:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import structlog
 
 from chains.base import BlockRef, ChainMoved, NodeMisbehaved, NodeUnavailable
+from watcher import failpoint
+from watcher.model import GapReason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +38,7 @@ class Ancestry:
     """One chain's branch as it was absorbed, held against the node's."""
 
     def __init__(self, adapter: ChainAdapter, ledger: Ledger, history: int) -> None:
-        """`history` is the number of blocks that the ledger keeps."""
+        """`history` is how many blocks can be undone; the ledger keeps the one below them, too."""
         self._adapter = adapter
         self._ledger = ledger
         self._history = history
@@ -72,17 +74,23 @@ class Ancestry:
     async def _fork(self, tip: Tip) -> Shared:
         """Find the last kept block that is still on the node's chain, by bisection."""
         kept = await self._ledger.kept(self._name)
-        low, high = 0, sum(height <= tip.head.height for height, _ in kept)
-        while low < high:
-            middle = (low + high) // 2
-            low, high = (middle + 1, high) if await self._stands(*kept[middle]) else (low, middle)
+        low = await self._standing([each for each in kept if each[0] <= tip.head.height])
         if low == 0:
             return await self._rebase(kept)
         base = await self._ledger.block(self._name, kept[low - 1][0])
         if base is None:
             raise ChainMoved(f"{self._name}: block {kept[low - 1][0]} was undone meanwhile")
         log.warning("chain.reorganised", chain=self._name, base=base.height, head=tip.head.height)
+        failpoint.hit("scan.forked")
         return Shared(base)
+
+    async def _standing(self, blocks: Sequence[tuple[int, str]]) -> int:
+        """Return how many of these blocks, lowest first, are still on the node's chain."""
+        low, high = 0, len(blocks)
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (middle + 1, high) if await self._stands(*blocks[middle]) else (low, middle)
+        return low
 
     async def _stands(self, height: int, hash_: str) -> bool:
         there = await self._adapter.block(height)
@@ -92,22 +100,40 @@ class Ancestry:
         """Build on a block below all that is kept; else halt.
 
         Either the operator asked for a rescan from there, or the chain is followed since so shortly that
-        nothing was credited yet: then reading more takes nothing back.
+        nothing was credited yet. It has to be a block that the old branch had, too, or that is older than
+        every address: where exactly the branches part is not known any more, and what the new one pays
+        above that place would be missed.
         """
         lowest = kept[0][0]
-        asked = [gap.first for gap in await self._ledger.gaps(self._name) if gap.first <= lowest]
-        if asked:
-            height = min(asked) - 1
-        elif len(kept) < self._history and not await self._ledger.has_deposits(self._name):
-            height = lowest - self._history
+        credited = await self._ledger.credited(self._name)
+        standing = await self._standing(credited)
+        common = credited[standing - 1][0] if standing else await self._before_any_address(lowest)
+        reach = max(1, min(lowest, common + 1))
+        asked = [g.first for g in await self._ledger.gaps(self._name) if g.reason is GapReason.RESCAN]
+        if asked and min(asked) <= reach:
+            height = reach - 1  # what is credited below it stands; the rest of the wish stays a gap
+        elif len(kept) <= self._history and not credited:
+            height = min(lowest - self._history, reach - 1)
         else:
             raise TooDeep(
                 f"reorganised below block {lowest}, deeper than the {self._history} blocks kept; check the "
-                f"node, then: watcher rescan {self._name} --from HEIGHT, with a HEIGHT of {lowest} or less"
+                f"node, then: watcher rescan {self._name} --from HEIGHT, with a HEIGHT of {reach} or less"
             )
         base = await self.expect(max(0, height))
         log.warning("chain.rebased", chain=self._name, base=base.height)
         return Shared(base, kept=False)
+
+    async def _before_any_address(self, lowest: int) -> int:
+        """Return the newest block of the node's, below `lowest`, that is older than the first address."""
+        made = await self._ledger.first_shown(self._name)
+        if made is None:
+            return lowest
+        low, high = 0, lowest
+        while low < high:
+            middle = (low + high + 1) // 2
+            block = await self.expect(middle)
+            low, high = (middle, high) if block.time < made - self._adapter.clock_drift else (low, middle - 1)
+        return low
 
 
 def check_links(name: str, base: BlockRef, last: int, reading: Reading) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 import chains
-from watcher import endpoints, migrate, pulse
+from watcher import endpoints, failpoint, migrate, pulse, troubles
 from watcher.actions import Actions
 from watcher.api.context import ApiContext
 from watcher.api.server import listen, listen_unix
@@ -24,9 +24,10 @@ from watcher.lock import own, socket_path
 from watcher.metrics import Metrics
 from watcher.model import ChainState, ChainStatus
 from watcher.notifier import Notifier, NotifierOptions
+from watcher.pace import Pace
 from watcher.receivers import Configured, Rules
 from watcher.render import Links
-from watcher.scanner import Pace, Scanner
+from watcher.scanner import Scanner
 from watcher.store import Store, sqlite_is_safe
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from chains.base import ChainAdapter
+    from chains.naive import NaiveReader
     from watcher.model import Clock, Option
     from watcher.settings import Settings
 
@@ -151,12 +153,13 @@ async def prepared(app: App) -> AsyncIterator[None]:
     """
     database = app.settings.database.path
     with own(database):
+        failpoint.hit("start.locked")
         await asyncio.to_thread(migrate.upgrade, database)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(app.store.close)
             for adapter in app.chains.values():
                 stack.push_async_callback(adapter.close)
-            async with app.store.write() as connection:
+            async with app.store.write("endpoints") as connection:
                 await endpoints.sync(connection, _configured(app.settings), app.rules(), app.clock())
             yield
 
@@ -169,10 +172,13 @@ async def run(app: App, stop: asyncio.Event, ready: Callable[[int], None] = lamb
     async with prepared(app), AsyncExitStack() as servers:
         if not sqlite_is_safe():
             log.warning("database.old_sqlite", remedy="this SQLite has a known fault with several writers")
-        for chain, count in (await app.ledger.unfollowed(app.chains)).items():
+        async with app.store.read() as connection:
+            unfollowed = await troubles.unfollowed(connection, app.chains)
+        for chain, count in unfollowed.items():
             log.warning("chain.not_configured", chain=chain, open_invoices=count, remedy="configure it again")
         app.scanners.update({name: _scanner(app, name) for name in app.chains})
         port = await _serve(app, servers)
+        failpoint.hit("start.listening")
         await _loops(app, stop, partial(ready, port))
 
 
@@ -238,11 +244,24 @@ def _scanner(app: App, name: str) -> Scanner:
         app.chains[name],
         app.ledger,
         app.clock,
-        Pace(config.poll_interval, config.history, config.stalled_after, config.start_height),
+        Pace(
+            config.poll_interval,
+            config.history,
+            config.stalled_after,
+            config.start_height,
+            config.cross_check,
+        ),
         app.bus.scan[name],
         partial(app.pulse.beat, f"scan {name}"),
         partial(app.metrics.chain, name),
     )
+
+
+def naive_reader(app: App, name: str, mode: str | None) -> NaiveReader:
+    """Build the second, simple reading of a chain. `mode`: how the chain finds coins inside contracts."""
+    config = app.settings.chains[name]
+    reader: NaiveReader = chains.load_naive(config.kind).Reader(name, config, mode)
+    return reader
 
 
 async def introduce(app: App) -> None:

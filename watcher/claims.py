@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Integer, and_, bindparam, func, or_, select, update
 
+from watcher import failpoint
 from watcher.ids import new_id
 from watcher.retry import HOLDING_ATTEMPTS, longest_hold
 from watcher.tables import ATTEMPT, DELIVERY, ENDPOINT, EVENT
@@ -193,6 +194,7 @@ async def _take(conn: AsyncConnection, ids: Sequence[str], now: datetime) -> Seq
     if not ids:
         return []
     await conn.execute(_TAKE, {"ids": ids, "token": new_id("clm"), "until": now + LEASE})
+    failpoint.hit("claim.written")
     return [Claim(*row) for row in await conn.execute(_CLAIMS, {"ids": ids})]
 
 

@@ -16,7 +16,7 @@ from watcher import facts, outbox, render
 from watcher.happenings import events_for, fell
 from watcher.ids import new_id
 from watcher.matcher import decide
-from watcher.model import Event, EventType, Exceptional, PaymentStatus, Standing, Status
+from watcher.model import UNPROVEN, Event, EventType, Exceptional, PaymentStatus, Standing, Status
 from watcher.tables import ADDRESS, DEPOSIT, GAP, INVOICE
 
 if TYPE_CHECKING:
@@ -29,9 +29,7 @@ if TYPE_CHECKING:
     from watcher.model import Decision, Happening, View
     from watcher.render import Links
 
-NEW_ADDRESS = "new_address"
-"""Why a gap exists: the address was made while these blocks were being read."""
-
+_UNPROVEN = tuple(reason.value for reason in UNPROVEN)
 _CLOSED = frozenset({Status.PAID, Status.UNDERPAID, Status.EXPIRED, Status.REFUNDED, Status.CANCELLED})
 _WAITING = frozenset({Status.PENDING, Status.PARTIAL})
 
@@ -63,7 +61,7 @@ async def settle(
         records = await facts.load(connection, some)
         deposits = await facts.deposits_of(connection, some)
         for id_, record in records.items():
-            seen = _limited(views, held.get(id_, ()), record)
+            seen = _passed_before(_limited(views, held.get(id_, ()), record), record)
             after = decide(record.invoice, deposits[id_], record.resolutions, seen)
             change = _change(record, after, (extra or {}).get(id_, ()), now)
             written += await _save(connection, change, views, now, links)
@@ -79,7 +77,7 @@ async def _held_back(connection: AsyncConnection, ids: Sequence[str]) -> dict[st
             GAP,
             (GAP.c.chain == ADDRESS.c.chain) & (GAP.c.after < ADDRESS.c.id) & (ADDRESS.c.id <= GAP.c.upto),
         )
-        .where(ADDRESS.c.invoice_id.in_(ids), GAP.c.reason == NEW_ADDRESS)
+        .where(ADDRESS.c.invoice_id.in_(ids), GAP.c.reason.in_(_UNPROVEN))
     )
     for row in rows:
         found[row.invoice_id].append(row.chain)
@@ -90,6 +88,18 @@ def _limited(views: Mapping[str, View], chains: Iterable[str], record: Record) -
     """Where blocks have to be read again, nothing after the invoice's creation is proven yet."""
     held = {c: replace(views[c], as_of=record.invoice.created_at) for c in chains if c in views}
     return {**views, **held}
+
+
+def _passed_before(views: Mapping[str, View], record: Record) -> Mapping[str, View]:
+    """Keep a deadline passed that was proven and told: another branch of the chain may end before it.
+
+    Money may still come. Only a later deadline, which the merchant sets, has to be proven anew.
+    """
+    old = record.decision
+    if old.status not in (Status.EXPIRED, Status.UNDERPAID):
+        return views
+    chains = {option.chain for option in record.invoice.options} & set(views)
+    return {**views, **{c: replace(views[c], as_of=max(views[c].as_of, old.deadline)) for c in chains}}
 
 
 def _change(before: Record, decision: Decision, extra: Sequence[Happening], now: datetime) -> _Change:

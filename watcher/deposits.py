@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, func, insert, select, update
 
 from chains.base import BlockRef, ChainMoved
+from watcher import gaps
+from watcher.deposits_gone import drop
+from watcher.deposits_renamed import former, unrepeated
+from watcher.deposits_unattributed import attribute, unexplained
 from watcher.facts import chunks
 from watcher.ids import new_id
 from watcher.model import Standing
@@ -35,7 +39,8 @@ _UNPLACED = {
 CLOCK_SLACK = timedelta(seconds=10)
 """How far the node's clock and ours may differ on when an unconfirmed transaction came."""
 
-_FLOATING = (Standing.MEMPOOL.value, Standing.UNPLACED.value)
+_TOLD = ("standing", "block_hash", "block_height", "asset", "address", "amount", "risk")
+"""What a sighting says of a deposit; anything else it had was a mistake."""
 
 
 async def kept_block(connection: AsyncConnection, chain: str, height: int) -> BlockRef | None:
@@ -88,8 +93,9 @@ async def record(connection: AsyncConnection, batch: Batch, timing: Timing) -> s
     pool = batch.mempool.transfers if batch.mempool else ()
     addresses = await _write(connection, batch.chain, [*pool, *batch.transfers], timing)
     spent = {**(batch.mempool.spent if batch.mempool else {}), **batch.spent}
-    live = {(t.txid, t.slot) for t in pool} if batch.mempool else None
-    addresses |= await _drop(connection, batch.chain, spent, live)
+    complete = batch.mempool is not None and not batch.hole and not await gaps.unread(connection, batch.chain)
+    live = {(t.txid, t.slot) for t in pool} if complete else None
+    addresses |= await drop(connection, batch, spent, live)
     return await _invoices(connection, batch.chain, addresses)
 
 
@@ -115,26 +121,39 @@ async def record_again(
     return await _invoices(connection, chain, addresses)
 
 
+async def record_found(
+    connection: AsyncConnection, chain: str, transfers: Sequence[Transfer], timing: Timing
+) -> set[str]:
+    """Write transfers that were found by address; what else is recorded in their blocks stands."""
+    return await _invoices(connection, chain, await _write(connection, chain, transfers, timing))
+
+
 async def _write(
     connection: AsyncConnection, chain: str, transfers: Sequence[Transfer], timing: Timing
 ) -> set[str]:
     """Insert or move each transfer; return the addresses of those that changed something."""
+    transfers = await unexplained(connection, chain, transfers)
     known = await _known(connection, chain, {t.txid for t in transfers})
     shown = await _shown(connection, chain, {t.address for t in transfers})
+    told = {(t.txid, t.slot) for t in transfers}
     changed: set[str] = set()
-    for transfer in transfers:
-        place = _place(transfer)
-        old = known.get((transfer.txid, transfer.slot))
+    new: list[Transfer] = []
+    for transfer in unrepeated(transfers, known):
+        old = known.get((transfer.txid, transfer.slot)) or former(transfer, told, known)
+        place = _place(transfer) | _judged(transfer, old)
         if transfer.address not in shown or (old is not None and not _moves(old, place)):
             continue
         changed.add(transfer.address)
         if old is None:
             row = _row(chain, transfer, place, _arrival(transfer, timing, shown[transfer.address]))
             await connection.execute(insert(DEPOSIT).values(**row))
+            new.append(transfer)
         else:
             row = old | place
+            del known[old["txid"], old["slot"]]
             await connection.execute(update(DEPOSIT).where(DEPOSIT.c.id == old["id"]).values(**place))
         known[transfer.txid, transfer.slot] = row
+    await attribute(connection, chain, new)
     return changed
 
 
@@ -159,7 +178,7 @@ async def _shown(connection: AsyncConnection, chain: str, addresses: Iterable[st
                 ADDRESS.c.address,
                 ADDRESS.c.created_at,
                 ADDRESS.c.key_index,
-                func.max(OPTION.c.from_height).label("from_height"),
+                func.coalesce(func.max(OPTION.c.from_height), ADDRESS.c.from_height).label("from_height"),
             )
             .outerjoin(
                 OPTION,
@@ -178,6 +197,7 @@ def _place(transfer: Transfer) -> dict[str, Any]:
     """Return what a sighting says of a deposit: where it is now, and what it brings there."""
     block = transfer.block
     return {
+        "slot": transfer.slot,
         "asset": transfer.asset,
         "address": transfer.address,
         "amount": transfer.amount,
@@ -191,11 +211,21 @@ def _place(transfer: Transfer) -> dict[str, Any]:
     } | ({"spends": json.dumps(transfer.spends)} if transfer.spends else {})
 
 
+def _judged(transfer: Transfer, old: Mapping[str, Any] | None) -> dict[str, str | None]:
+    """Return the risk of a sighting: while a payment waits in the mempool, it can only be judged better.
+
+    What was told of it stands although fees rose. Coming back, out of a block or nowhere, it is judged anew.
+    """
+    if old is None or transfer.block is not None or old["standing"] != Standing.MEMPOOL:
+        return {"risk": transfer.risk}
+    return {"risk": old["risk"] and transfer.risk}
+
+
 def _moves(old: Mapping[str, Any], place: Mapping[str, Any]) -> bool:
     """Whether a sighting tells something new. A mempool's word never moves what stands in a block."""
     if old["standing"] == Standing.MINED and place["standing"] == Standing.MEMPOOL:
         return False
-    return any(old[k] != place[k] for k in ("standing", "block_hash", "amount"))
+    return any(old[key] != place[key] for key in _TOLD)
 
 
 def _row(chain: str, transfer: Transfer, place: Mapping[str, Any], arrived_at: datetime) -> dict[str, Any]:
@@ -203,7 +233,6 @@ def _row(chain: str, transfer: Transfer, place: Mapping[str, Any], arrived_at: d
         "id": new_id("pay"),
         "chain": chain,
         "txid": transfer.txid,
-        "slot": transfer.slot,
         "spends": "[]",
         "arrived_at": arrived_at,
         **place,
@@ -239,47 +268,6 @@ def _came_before(transfer: Transfer, shown: Any, arrived: datetime, drift: timed
         return own and made - arrived > CLOCK_SLACK
     known = -1 if shown.from_height is None else shown.from_height
     return bool(transfer.block.height <= known and transfer.block.time < (made if own else made - drift))
-
-
-async def _drop(
-    connection: AsyncConnection,
-    chain: str,
-    spent: Mapping[str, str],
-    live: set[tuple[str, str]] | None,
-) -> set[str]:
-    """Retire the unconfirmed deposits that something replaced or, if the mempool was read, that left it."""
-    rows = await connection.execute(
-        select(
-            DEPOSIT.c.id,
-            DEPOSIT.c.txid,
-            DEPOSIT.c.slot,
-            DEPOSIT.c.address,
-            DEPOSIT.c.standing,
-            DEPOSIT.c.spends,
-        ).where(DEPOSIT.c.chain == chain, DEPOSIT.c.settled.is_(False), DEPOSIT.c.standing.in_(_FLOATING))
-    )
-    changed: set[str] = set()
-    for row in rows.all():
-        standing = _fate(row, spent, live)
-        if standing is None:
-            continue
-        await connection.execute(
-            update(DEPOSIT).where(DEPOSIT.c.id == row.id).values(standing=standing.value, settled=True)
-        )
-        changed.add(row.address)
-    return changed
-
-
-def _fate(row: Any, spent: Mapping[str, str], live: set[tuple[str, str]] | None) -> Standing | None:
-    """Return what became of an unconfirmed deposit; None while it may still stand."""
-    if live is not None and (row.txid, row.slot) in live:
-        return None
-    was_mined = row.standing == Standing.UNPLACED
-    if any(spent.get(outpoint, row.txid) != row.txid for outpoint in json.loads(row.spends)):
-        return Standing.REORGANISED if was_mined else Standing.REPLACED
-    if live is None:
-        return None
-    return Standing.REORGANISED if was_mined else Standing.DROPPED
 
 
 async def _invoices(connection: AsyncConnection, chain: str, addresses: Iterable[str]) -> set[str]:

@@ -23,7 +23,8 @@ RULES: Mapping[Rule, str] = {
     Rule.LATE_HELD: "Not counted: it arrived after the deadline and waits for the merchant's decision.",
     Rule.AFTER_MONITORING: "Not counted: it arrived after the time for late money; the merchant decides.",
     Rule.AFTER_CANCELLED: "Not counted: the invoice was cancelled; the merchant decides about this money.",
-    Rule.WRONG_ASSET: "Not counted: the invoice does not ask for this asset at this address.",
+    Rule.WRONG_ASSET: "Not counted: the invoice does not ask for this asset on this chain.",
+    Rule.UNATTRIBUTED: "Not counted: the balance grew, and no transfer that can be seen explains it.",
     Rule.BEFORE_INVOICE: "Not counted: it reached the address before the invoice was made.",
     Rule.DUST: "Not counted: it is below the asset's dust limit.",
     Rule.REPLACED: "Not counted: another transaction spent the same coins in its place.",
@@ -51,6 +52,13 @@ EXCEPTIONS: Mapping[Exceptional, str] = {
     Exceptional.ACCEPTED: "The merchant accepted it as it was.",
 }
 
+RISKS: Mapping[str, str] = {
+    "replaceable": "its sender may replace it while it is unconfirmed (BIP-125)",
+    "low_fee": "its fee is too low to be mined soon",
+    "unconfirmed_parent": "it spends coins that are unconfirmed themselves",
+}
+"""Why an unconfirmed payment has to be in a block although 0 confirmations are asked for."""
+
 _ACCEPTED = "The merchant accepted it."
 
 
@@ -60,7 +68,7 @@ def explanation(record: Record, views: Mapping[str, View], links: render.Links) 
         "invoice_id": record.invoice.id,
         "status": record.decision.status,
         "reasons": [*_reasons(record, views)],
-        "payments": [_payment(p, views.get(p.deposit.chain), links) for p in record.decision.payments],
+        "payments": [_payment(p, record, views, links) for p in record.decision.payments],
         "decisions": [_decision(resolution) for resolution in record.resolutions],
     }
 
@@ -93,16 +101,21 @@ def _sums(option: Option, sums: Sums) -> str:
     return f"{line}; {text(sums.excess)} above the amount." if sums.excess else f"{line}."
 
 
-def _payment(one: Payment, view: View | None, links: render.Links) -> dict[str, Any]:
+def _payment(one: Payment, record: Record, views: Mapping[str, View], links: render.Links) -> dict[str, Any]:
     why = RULES[Rule(one.rule)]
     if one.counted and one.status is PaymentStatus.PENDING:
-        why += f" Not confirmed yet: {_needs(one)}."
-    return {**render.payment(one, view, links), "counted": one.counted, "rule": one.rule, "why": why}
+        why += f" Not confirmed yet: {_needs(one, record)}."
+    shown = render.payment(one, views.get(one.deposit.chain), links)
+    return {**shown, "counted": one.counted, "rule": one.rule, "why": why}
 
 
-def _needs(one: Payment) -> str:
+def _needs(one: Payment, record: Record) -> str:
     if isinstance(one.required, Finality):
         return f"its block has to be {one.required}"
+    asked = None if one.option is None else record.invoice.options[one.option].confirmations
+    if asked == 0 and one.required == 1:
+        risk = one.deposit.risk or ""
+        return f"it has to be in a block, because {RISKS.get(risk, risk)}"
     return f"{one.required} confirmations are needed"
 
 

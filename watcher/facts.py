@@ -154,6 +154,7 @@ def deposit(row: Any) -> Deposit:
         arrived_at=row.arrived_at,
         block=block,
         maturity=row.maturity,
+        risk=row.risk,
     )
 
 

@@ -62,6 +62,8 @@ def _payment(old: Payment | None, new: Payment) -> Iterator[Happening]:
     was = old.status if old else None
     if old is None and new.rule == Rule.WRONG_ASSET:
         yield Happening(EventType.DEPOSIT_WRONG_ASSET, new)
+    elif old is None and new.rule == Rule.UNATTRIBUTED:
+        yield Happening(EventType.DEPOSIT_UNMATCHED, new)
     elif new.status in _LIVE and (was is None or was is PaymentStatus.IGNORED):
         yield Happening(EventType.PAYMENT_DETECTED, new)
     if new.status is PaymentStatus.CONFIRMED and was is not PaymentStatus.CONFIRMED:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, exists, func, insert, select, update
 
-from watcher import affected, deposits, facts, outbox, render
-from watcher.decisions import NEW_ADDRESS, settle
-from watcher.ids import new_id
-from watcher.model import Event, EventType, Gap, Standing
-from watcher.tables import ADDRESS, BLOCK, CHAIN, DEPOSIT, GAP, INVOICE, OPTION
+from watcher import addresses, affected, alerts, deposits, facts, failpoint, gaps, outbox, troubles
+from watcher.decisions import settle
+from watcher.ledger_balances import Comparisons
+from watcher.model import Gap, GapReason, Standing
+from watcher.tables import ADDRESS, BLOCK, CHAIN, DEPOSIT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
 
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -56,6 +56,7 @@ class Ledger:
         self._clock = clock
         self._links = links
         self._bus = bus
+        self.comparisons = Comparisons(store, clock, links, bus)
 
     async def identity(self, chain: str) -> tuple[str, str] | None:
         """Return which chain was absorbed under this name, CAIP-2 and block 0; None before its first."""
@@ -63,17 +64,6 @@ class Ledger:
         async with self._store.read() as connection:
             row = (await connection.execute(query)).first()
             return (row.chain_id, row.genesis) if row else None
-
-    async def unfollowed(self, chains: Iterable[str]) -> dict[str, int]:
-        """Return how many open invoices wait on chains other than these, by chain."""
-        query = (
-            select(OPTION.c.chain, func.count(OPTION.c.invoice_id.distinct()))
-            .join(INVOICE, INVOICE.c.id == OPTION.c.invoice_id)
-            .where(INVOICE.c.closed_at.is_(None), OPTION.c.chain.not_in(list(chains)))
-            .group_by(OPTION.c.chain)
-        )
-        async with self._store.read() as connection:
-            return {row[0]: row[1] for row in await connection.execute(query)}
 
     async def view(self, chain: str) -> View | None:
         """Return how much of a chain is absorbed; None before its first batch."""
@@ -103,18 +93,19 @@ class Ledger:
             rows = await connection.execute(query.order_by(ADDRESS.c.id))
             return [WatchedRow(row.id, row.script, row.key_index is None) for row in rows]
 
-    async def unconfirmed_outpoints(self, chain: str, above: int) -> set[str]:
-        """Return the outpoints that unconfirmed deposits spend: whatever else spends one replaces it.
+    async def unconfirmed(self, chain: str, above: int) -> tuple[set[str], set[str]]:
+        """Return the transactions of unconfirmed deposits, and the outpoints by which others replace them.
 
         Deposits in blocks above `above` are unconfirmed, too: those blocks are about to be undone.
         """
         async with self._store.read() as connection:
             floating = DEPOSIT.c.settled.is_(False) & DEPOSIT.c.standing.in_(_FLOATING)
             undone = DEPOSIT.c.block_height > above
-            rows = await connection.scalars(
-                select(DEPOSIT.c.spends).where(DEPOSIT.c.chain == chain, floating | undone)
+            found = select(DEPOSIT.c.txid, DEPOSIT.c.spends).where(
+                DEPOSIT.c.chain == chain, floating | undone
             )
-            return {outpoint for text in rows for outpoint in json.loads(text)}
+            rows = (await connection.execute(found)).all()
+        return {row.txid for row in rows}, {spent for row in rows for spent in json.loads(row.spends)}
 
     async def due(self, chain: str, as_of: datetime) -> bool:
         """Whether an invoice waits for this chain to be proven until `as_of`."""
@@ -124,45 +115,61 @@ class Ledger:
     async def gaps(self, chain: str) -> list[Gap]:
         """Return the blocks to be read again, oldest first."""
         async with self._store.read() as connection:
-            rows = await connection.execute(select(GAP).where(GAP.c.chain == chain).order_by(GAP.c.id))
-            return [Gap(row.id, row.chain, row.first, row.last, row.after, row.upto) for row in rows]
+            return await troubles.gaps(connection, chain)
 
     async def begin(self, batch: Batch, chain_id: str, genesis: str) -> None:
         """Start following a chain at the batch's one block."""
         identity = {"chain_id": chain_id, "genesis": genesis}
-        async with self._store.write() as connection:
+        async with self._store.write("begin") as connection:
             await connection.execute(insert(CHAIN).values(**identity, **_cursor(batch.view)))
             await connection.execute(insert(BLOCK), _blocks(batch))
 
     async def absorb(self, batch: Batch, *, drift: timedelta, history: int) -> int:
         """Make a batch part of what is known; return the number of events that it caused.
 
-        `drift`: how far a block's own time may lie before it was made. `history`: blocks to keep.
+        `drift`: how far a block's own time may lie before it was made. `history`: the blocks that can be
+        undone; the one below them is kept, too.
         Raises LedgerConflict if the batch does not build on a kept block.
         """
-        async with self._store.write() as connection:
+        async with self._store.write("batch") as connection:
             old = (await facts.views(connection)).get(batch.chain)
             if old is None or batch.base is None:
                 raise LedgerConflict(f"{batch.chain}: the first batch has to begin the chain")
-            await _build_on(connection, batch, batch.base)
+            await _build_on(connection, batch, batch.base, self._clock())
             touched = await deposits.undo(connection, batch.chain, batch.base.height)
             timing = deposits.Timing(batch.observed_at, drift, _earliest(old, batch.base) - drift)
             touched |= await deposits.record(connection, batch, timing)
             as_of = _proven(old, batch)
             await _advance(connection, batch, old, as_of, history)
+            if batch.hole:
+                await gaps.add_hole(connection, batch.chain, batch.hole, self._clock())
             if batch.blocks or batch.view.finalized != old.finalized or batch.view.safe != old.safe:
                 touched |= await affected.maturing(connection, batch.chain)
             touched |= set(await connection.scalars(affected.due(batch.chain, as_of)))
             written = await settle(connection, touched, self._clock(), self._links)
-        if written:
+        if written or batch.hole:
             self._bus.published()
         return written
 
-    async def has_deposits(self, chain: str) -> bool:
-        """Whether anything was ever credited in a block."""
-        credited = (DEPOSIT.c.chain == chain) & DEPOSIT.c.block_height.is_not(None)
+    async def first_shown(self, chain: str) -> datetime | None:
+        """Return when the first address of a chain was made."""
+        query = select(func.min(ADDRESS.c.created_at)).where(ADDRESS.c.chain == chain)
         async with self._store.read() as connection:
-            return bool(await connection.scalar(select(exists().where(credited))))
+            made: datetime | None = await connection.scalar(query)
+            return made
+
+    async def credited(self, chain: str) -> list[tuple[int, str]]:
+        """Return the blocks in which anything is credited, (height, hash), lowest first."""
+        block = (DEPOSIT.c.block_height, DEPOSIT.c.block_hash)
+        query = select(*block).where(DEPOSIT.c.chain == chain, DEPOSIT.c.block_height.is_not(None))
+        async with self._store.read() as connection:
+            rows = await connection.execute(query.distinct().order_by(*block))
+            return [(row.block_height, row.block_hash) for row in rows]
+
+    async def share_accounts(self, chain: str, namespace: str) -> None:
+        """Watch what was shown for chains with the same accounts here, too: money may come by mistake."""
+        async with self._store.write("accounts") as connection:
+            await addresses.share(connection, chain, namespace)
 
     async def alarm(self, chain: str, reason: str | None) -> None:
         """Tell the shop that a chain stalled, or with None that it is well again; what was told, once."""
@@ -174,25 +181,46 @@ class Ledger:
             since = row.stalled_since or now
             values = {"stalled_since": now if reason else None, "stalled_reason": reason}
             await connection.execute(update(CHAIN).where(CHAIN.c.name == chain).values(**values))
-            await outbox.publish(connection, [_alarm(chain, reason, since, now)], now)
+            await outbox.publish(connection, [alerts.stalled(chain, reason, since, now)], now)
+            failpoint.hit("alarm.written")
+        failpoint.hit("alarm.committed")
         self._bus.published()
 
     async def absorb_again(
         self, gap: Gap, blocks: Sequence[BlockRef], transfers: Sequence[Transfer], timing: deposits.Timing
     ) -> int:
         """Record what blocks below the cursor say on a second reading, and shorten the gap by them."""
-        async with self._store.write() as connection:
+        async with self._store.write("gap") as connection:
             await deposits.check_kept(connection, gap.chain, blocks)
             touched = await deposits.record_again(connection, gap.chain, blocks, transfers, timing)
-            await _shorten(connection, gap, blocks[-1].height)
+            await gaps.was_read(connection, gap, blocks[0].height, blocks[-1].height, self._clock())
             touched |= await affected.between(connection, gap)
             written = await settle(connection, touched, self._clock(), self._links)
-        if written:
-            self._bus.published()
+        self._bus.published()
         return written
 
+    async def absorb_recovered(
+        self, gap: Gap, proven: Sequence[BlockRef], transfers: Sequence[Transfer], timing: deposits.Timing
+    ) -> int:
+        """Record what was found by address in blocks that nobody can read, and what they do not hold."""
+        async with self._store.write("gap") as connection:
+            for block in {*proven, *(t.block for t in transfers if t.block)}:
+                await deposits.check_kept(connection, gap.chain, [block])
+            touched = await deposits.record_found(connection, gap.chain, transfers, timing)
+            for block in proven:
+                await gaps.was_read(connection, gap, block.height, block.height, self._clock())
+            touched |= await affected.between(connection, gap)
+            written = await settle(connection, touched, self._clock(), self._links)
+        self._bus.published()
+        return written
 
-async def _build_on(connection: AsyncConnection, batch: Batch, base: BlockRef) -> None:
+    async def leave_out(self, gap: Gap, height: int) -> None:
+        """Take one block out of a gap: another gap holds it, and reading it was tried again in vain."""
+        async with self._store.write("gap") as connection:
+            await gaps.cut(connection, gap, height, height, self._clock())
+
+
+async def _build_on(connection: AsyncConnection, batch: Batch, base: BlockRef, now: datetime) -> None:
     """Make sure that the base is a kept block, and forget the gaps above it: what stands there is new."""
     if batch.rebased:
         await connection.execute(delete(BLOCK).where(BLOCK.c.chain == batch.chain))
@@ -200,9 +228,7 @@ async def _build_on(connection: AsyncConnection, batch: Batch, base: BlockRef) -
     kept = await deposits.kept_block(connection, batch.chain, base.height)
     if kept is None or kept.hash != base.hash:
         raise LedgerConflict(f"{batch.chain}: block {base.height} {base.hash} is not one that was absorbed")
-    above = (GAP.c.chain == batch.chain) & (GAP.c.last > base.height)
-    await connection.execute(update(GAP).where(above).values(last=base.height))
-    await connection.execute(delete(GAP).where(GAP.c.chain == batch.chain, GAP.c.first > GAP.c.last))
+    await gaps.forget_above(connection, batch.chain, base.height, now)
 
 
 def _earliest(old: View, base: BlockRef) -> datetime:
@@ -213,8 +239,10 @@ def _earliest(old: View, base: BlockRef) -> datetime:
 def _proven(old: View, batch: Batch) -> datetime:
     """Return until when the chain is proven: what was, stays so, even while a node lags or is cut off.
 
-    But not beyond the present: a clock that was wrong for a while leaves no mark.
+    But not on another branch, where money may still come in time, nor beyond the present by a wrong clock.
     """
+    if batch.base is None or batch.base.hash != old.head.hash:
+        return batch.view.as_of
     return max(batch.view.as_of, min(old.as_of, batch.observed_at))
 
 
@@ -226,7 +254,7 @@ async def _advance(
         await connection.execute(insert(BLOCK), _blocks(batch))
         await _note_unwatched(connection, batch)
     await connection.execute(
-        delete(BLOCK).where(BLOCK.c.chain == batch.chain, BLOCK.c.height <= batch.view.head.height - history)
+        delete(BLOCK).where(BLOCK.c.chain == batch.chain, BLOCK.c.height < batch.view.head.height - history)
     )
     base = batch.base.height if batch.base else 0
     values = {
@@ -250,23 +278,9 @@ async def _note_unwatched(connection: AsyncConnection, batch: Batch) -> None:
     )
     if newest is None:
         return
-    await connection.execute(
-        insert(GAP).values(
-            chain=batch.chain,
-            first=batch.blocks[0].height,
-            last=batch.blocks[-1].height,
-            after=batch.watched_to,
-            upto=newest,
-            reason=NEW_ADDRESS,
-        )
-    )
-
-
-async def _shorten(connection: AsyncConnection, gap: Gap, read_to: int) -> None:
-    if read_to >= gap.last:
-        await connection.execute(delete(GAP).where(GAP.c.id == gap.id))
-    else:
-        await connection.execute(update(GAP).where(GAP.c.id == gap.id).values(first=read_to + 1))
+    first, last = batch.blocks[0].height, batch.blocks[-1].height
+    made = Gap(0, batch.chain, first, last, batch.watched_to, newest, GapReason.NEW_ADDRESS)
+    await gaps.add(connection, made)
 
 
 def _cursor(view: View) -> Mapping[str, object]:
@@ -295,9 +309,3 @@ def _block(chain: str, block: BlockRef) -> dict[str, object]:
         "parent": block.parent,
         "time": block.time,
     }
-
-
-def _alarm(chain: str, reason: str | None, since: datetime, now: datetime) -> Event:
-    type_ = EventType.CHAIN_STALLED if reason else EventType.CHAIN_RECOVERED
-    data = {"chain": chain, "reason": reason, "since": render.moment(since)}
-    return Event(new_id("evt"), type_, now, render.body(type_.value, now, data), chain=chain)

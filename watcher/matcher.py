@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from chains.base import UNATTRIBUTED
 from watcher.model import (
     Decision,
     Exceptional,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from watcher.model import Confirmations, Deposit, Invoice, Resolution, View
+    from watcher.model import Confirmations, Deposit, Invoice, Option, Resolution, View
 
 
 class Rule(StrEnum):
@@ -40,6 +41,7 @@ class Rule(StrEnum):
     AFTER_MONITORING = "after_monitoring"
     AFTER_CANCELLED = "after_cancelled"
     WRONG_ASSET = "wrong_asset"
+    UNATTRIBUTED = "unattributed"
     BEFORE_INVOICE = "before_invoice"
     DUST = "dust"
     REPLACED = "replaced"
@@ -51,7 +53,10 @@ COUNTED = frozenset({Rule.IN_TIME, Rule.LATE_ACCEPTED, Rule.ACCEPTED, Rule.AFTER
 HELD = frozenset({Rule.LATE_HELD, Rule.AFTER_MONITORING, Rule.AFTER_CANCELLED})
 """Money that came too late and waits for the merchant."""
 
-_IGNORED = frozenset({Rule.WRONG_ASSET, Rule.BEFORE_INVOICE, Rule.DUST})
+_IGNORED = frozenset({Rule.WRONG_ASSET, Rule.UNATTRIBUTED, Rule.BEFORE_INVOICE, Rule.DUST})
+_FOR_THE_MERCHANT = HELD | {Rule.WRONG_ASSET, Rule.UNATTRIBUTED}
+"""Money that counts only if the merchant says so: the invoice needs an action."""
+
 _GONE = {
     Standing.REPLACED: Rule.REPLACED,
     Standing.DROPPED: Rule.DROPPED,
@@ -88,8 +93,7 @@ def decide(
         options=sums_of(invoice, payments, status),
         payments=payments,
         deadline=terms.deadline,
-        needs_action=status is Status.UNDERPAID
-        or any(p.rule in HELD or p.rule == Rule.WRONG_ASSET for p in payments),
+        needs_action=status is Status.UNDERPAID or any(p.rule in _FOR_THE_MERCHANT for p in payments),
     )
 
 
@@ -119,18 +123,24 @@ def _rules(invoice: Invoice, deposits: Sequence[Deposit], terms: _Terms) -> list
 
 def _rule_in_time(invoice: Invoice, deposit: Deposit, terms: _Terms) -> Rule | None:
     """Return the rule for a deposit that is not late, None for a late one."""
-    if deposit.standing in _GONE:
-        return _GONE[deposit.standing]
-    if _before(invoice, deposit):
-        return Rule.BEFORE_INVOICE
-    option = option_of(invoice, deposit)
-    if option is None:
-        return Rule.WRONG_ASSET
-    if deposit.amount < option.dust:
-        return Rule.DUST
+    rule = _GONE.get(deposit.standing) or _rule_ignored(invoice, deposit)
+    if rule is not None:
+        return rule
     if terms.cancelled:
         return Rule.AFTER_CANCELLED
     return Rule.IN_TIME if deposit.arrived_at <= terms.deadline else None
+
+
+def _rule_ignored(invoice: Invoice, deposit: Deposit) -> Rule | None:
+    """Return why a deposit is no payment of this invoice, whenever it came; None if it is one."""
+    if _before(invoice, deposit):
+        return Rule.BEFORE_INVOICE
+    if deposit.slot.startswith(UNATTRIBUTED):
+        return Rule.UNATTRIBUTED
+    option = option_of(invoice, deposit)
+    if option is None:
+        return Rule.WRONG_ASSET
+    return Rule.DUST if deposit.amount < option.dust else None
 
 
 def _rule_late(invoice: Invoice, deposit: Deposit, terms: _Terms, *, done: bool) -> Rule:
@@ -152,7 +162,7 @@ def _payment(
     invoice: Invoice, deposit: Deposit, rule: Rule, terms: _Terms, views: Mapping[str, View]
 ) -> Payment:
     option = option_of(invoice, deposit)
-    required = option.confirmations if option else 1
+    required = _required(option, deposit)
     view = views.get(deposit.chain)
     return Payment(
         deposit=deposit,
@@ -165,6 +175,14 @@ def _payment(
         confirmations=depth(deposit, view),
         required=_at_least(required, deposit.maturity),
     )
+
+
+def _required(option: Option | None, deposit: Deposit) -> Confirmations:
+    """Return what the option asks for, but a block where 0 would trust an unsound unconfirmed transaction."""
+    if option is None:
+        return 1
+    unsound = deposit.risk is not None and deposit.standing is not Standing.MINED
+    return 1 if unsound and option.confirmations == 0 else option.confirmations
 
 
 def _payment_status(

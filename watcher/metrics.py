@@ -48,6 +48,12 @@ class Metrics:
         self.chain_live = Gauge(
             "watcher_chain_live", "1 while a chain is followed live.", ["chain"], registry=self.registry
         )
+        self.unused_addresses = Gauge(
+            "watcher_unused_addresses",
+            "Addresses of a chain in a row, up to the newest, that were shown and never paid.",
+            ["chain"],
+            registry=self.registry,
+        )
 
     def chain(self, name: str, status: ChainStatus) -> None:
         """Show how well a chain is being followed."""

@@ -15,6 +15,8 @@ from sqlalchemy import create_engine, event, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
+from watcher import failpoint
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -41,6 +43,8 @@ def upgrade(database: Path) -> None:
         with engine.begin() as connection:
             _refuse_foreign(connection, database)
             command.upgrade(config(connection), "head")
+            failpoint.hit("migration.written")
+        failpoint.hit("migration.committed")
     finally:
         engine.dispose()
 

@@ -125,12 +125,41 @@ class EventType(StrEnum):
     DEPOSIT_WRONG_ASSET = "deposit.wrong_asset"
     CHAIN_STALLED = "chain.stalled"
     CHAIN_RECOVERED = "chain.recovered"
+    CHAIN_ALERT = "chain.alert"
     WEBHOOK_DISABLED = "webhook.disabled"
     WEBHOOK_TEST = "webhook.test"
 
 
 EVENT_FILTERS = ("*", *dict.fromkeys(f"{event.partition('.')[0]}.*" for event in EventType), *EventType)
 """What a receiver may ask for: everything, a family of events, or one."""
+
+
+class GapReason(StrEnum):
+    """Why blocks have to be read again."""
+
+    NEW_ADDRESS = "new_address"
+    """An address was made while they were being read."""
+    RESCAN = "rescan"
+    """An operator asked for it."""
+    MISSING = "missing"
+    """The node no longer has what is in them (it is pruned)."""
+    QUARANTINED = "quarantined"
+    """What the node gave could not be parsed."""
+
+
+UNPROVEN = frozenset({GapReason.NEW_ADDRESS, GapReason.MISSING, GapReason.QUARANTINED})
+"""A gap for one of these leaves open what its blocks hold: no deadline passes over it."""
+
+UNREAD = frozenset({GapReason.MISSING, GapReason.QUARANTINED})
+"""Nobody has read these blocks at all: what left the mempool may be in them."""
+
+
+class AlertKind(StrEnum):
+    """What an operator has to look at."""
+
+    BLOCKS_MISSING = "blocks_missing"
+    BLOCK_QUARANTINED = "block_quarantined"
+    BALANCE_DISAGREEMENT = "balance_disagreement"
 
 
 class ChainState(StrEnum):
@@ -199,6 +228,7 @@ class Deposit:
     """A transfer as the ledger recorded it.
 
     `arrived_at` is when the chain first showed it (mempool entry or block), fixed at the first sighting.
+    `risk`: why it must not count while it is unconfirmed; None where nothing speaks against it.
     """
 
     id: str
@@ -212,6 +242,7 @@ class Deposit:
     arrived_at: datetime
     block: BlockRef | None = None
     maturity: int = 0
+    risk: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +339,16 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Hole:
+    """Blocks whose contents nobody could read, and what the node said about them."""
+
+    first: int
+    last: int
+    reason: GapReason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """One consistent view of new blocks, to be absorbed in one transaction.
 
@@ -316,6 +357,7 @@ class Batch:
     `mempool`: None means not read to the end of the chain: unconfirmed deposits are left as they are.
     `watched_to`: the largest address row that was looked for; later ones get their blocks read again.
     `rebased`: no kept block stands any more, and `base` takes the place of all of them.
+    `hole`: the blocks are known by their headers alone; they become a gap.
     """
 
     chain: str
@@ -328,6 +370,7 @@ class Batch:
     observed_at: datetime
     watched_to: int
     rebased: bool = False
+    hole: Hole | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,6 +383,8 @@ class Gap:
     last: int
     after: int
     upto: int
+    reason: GapReason = GapReason.RESCAN
+    detail: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

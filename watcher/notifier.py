@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
-from watcher import claims, results
+from watcher import claims, failpoint, results
 from watcher.lanes import Lanes, receiver
 from watcher.sending import Sender
 
@@ -80,7 +80,7 @@ class Notifier:
 
     async def run(self) -> None:
         """Send until stopped. A claim left by a process that died is taken again at once."""
-        async with self._store.write() as conn:
+        async with self._store.write("release") as conn:
             await claims.release_all(conn)
         options = self._options
         async with (
@@ -102,7 +102,8 @@ class Notifier:
             await self._bus.outbox.wait(wait, wake)
 
     def _start(self, claim: Claim, sender: Sender, group: asyncio.TaskGroup) -> None:
-        self._lanes.start(receiver(claim.url), claim.delivery_id, monotonic())
+        failpoint.hit("claim.committed")
+        self._lanes.start(receiver(claim.url), _send_id(claim), monotonic())
         task = group.create_task(self._send(claim, sender), name=f"send {claim.delivery_id}")
         self._sends.add(task)
         task.add_done_callback(self._sends.discard)
@@ -111,11 +112,12 @@ class Notifier:
         ok = False
         try:
             result = await sender.send(claim)
+            failpoint.hit("send.answered")
             ok = result.ok or _is_well(result)
             self._ended.append(result)
             self._observe(result)
         finally:
-            self._lanes.finish(receiver(claim.url), claim.delivery_id, monotonic(), ok=ok)
+            self._lanes.finish(receiver(claim.url), _send_id(claim), monotonic(), ok=ok)
             self._bus.outbox.set()
 
     def _observe(self, result: Result) -> None:
@@ -143,6 +145,8 @@ class Notifier:
             if mono - self._counted_at > COUNT_EVERY:
                 self._counted_at = mono
                 self._metrics.deliveries_pending.set(await claims.pending(conn))
+        if ended:
+            failpoint.hit("result.committed")
         if told:
             self._bus.published()
         return taken, self._pause(waiting, now, mono)
@@ -173,8 +177,13 @@ class Notifier:
                 await _unbroken(self._record(ended))
 
     async def _record(self, ended: Sequence[Result]) -> None:
-        async with self._store.write() as conn:
+        async with self._store.write("drain") as conn:
             await results.record(conn, ended, self._clock(), self._random)
+
+
+def _send_id(claim: Claim) -> str:
+    """Name one send: where the clock jumps past its lease, a delivery is claimed again while under way."""
+    return f"{claim.token} {claim.delivery_id}"
 
 
 def _is_well(result: Result) -> bool:

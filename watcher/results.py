@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, func, insert, or_, select, update
 
+from watcher import failpoint
 from watcher.ids import new_id
 from watcher.model import Event, EventType
 from watcher.outbox import publish
@@ -66,6 +67,7 @@ async def record(
     if held:
         await conn.execute(_hold_successors, held)
     await _judge(conn, mine)
+    failpoint.hit("result.written")
     return await _disable(conn, mine, now)
 
 

@@ -7,27 +7,31 @@ any trouble leaves the cursor where it is.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 
-from chains.base import ChainMoved, Mempool, NodeMisbehaved, NodeUnavailable, Reading, Watched
-from watcher import dust
-from watcher.ancestor import Ancestry, check_endpoint, check_links
+from chains.base import ChainMoved, NodeMisbehaved, NodeUnavailable
+from watcher import failpoint
+from watcher.ancestor import Ancestry
+from watcher.batch_reader import BatchReader
 from watcher.condition import Condition
+from watcher.cross_check import CrossCheck
 from watcher.gap_reader import GapReader
-from watcher.model import Batch, View
+from watcher.lookout import Lookout
+from watcher.model import Batch, GapReason, View
+from watcher.unread import Unread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from chains.base import BlockRef, ChainAdapter, Tip
-    from watcher.ancestor import Shared
+    from chains.base import ChainAdapter, Tip
     from watcher.bus import Signal
     from watcher.ledger import Ledger
     from watcher.model import ChainStatus, Clock
+    from watcher.pace import Pace
 
 log = structlog.get_logger()
 
@@ -43,26 +47,11 @@ FIRST_SPAN = 20
 SLOW = 20.0
 """Seconds of one turn after which fewer blocks are asked for at a time."""
 
+SURVEY = 30.0
+"""Seconds between two looks at every endpoint of the chain."""
+
 FLUSH = timedelta(seconds=10)
 """How often the passing of time alone is written down, when nothing else happens on a chain."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How a chain is followed. Seconds, and blocks for `history`; `stalled_after` 0 never alarms."""
-
-    poll_interval: float
-    history: int
-    stalled_after: float
-    start_height: int | None = None
-
-
-@dataclass(slots=True)
-class _Lookout:
-    """What the adapter is told to look for, grown as addresses are made."""
-
-    watched: Watched = field(default_factory=Watched)
-    upto: int = 0
 
 
 class Scanner:
@@ -90,12 +79,16 @@ class Scanner:
         self._monotonic = monotonic
         self._ancestry = Ancestry(adapter, ledger, pace.history)
         self._condition = Condition(adapter.name, ledger, clock, pace.stalled_after, trouble)
-        self._lookout = _Lookout()
-        self._opened = False
+        self._lookout = Lookout(adapter, ledger)
+        self._opened = self._shared = False
         self._span = min(adapter.span, FIRST_SPAN)
         self._failures = 0
         self._moved = 0
         self._last: Batch | None = None
+        self._unread = Unread(len(adapter.health()), clock)
+        self._surveyed_at = monotonic()
+        self._reader = BatchReader(adapter, self._ancestry, self._lookout, self._unread, clock)
+        self._check = CrossCheck(adapter, ledger.comparisons, pace.cross_check)
         self._gaps = GapReader(adapter, ledger, clock, self._ancestry, self._condition)
 
     def status(self) -> ChainStatus:
@@ -136,34 +129,63 @@ class Scanner:
 
     async def _step(self) -> bool:
         """Read and absorb what is next; return whether there is more to read at once."""
+        await self._survey()
         await self._open()
         tip = await self.adapter.tip()
         view = await self._ledger.view(self.name)
         if view is None:
             view = await self._begin(tip)
+        await self._share_accounts()
         shared = await self._ancestry.shared(view, tip)
         if shared.block.hash != view.head.hash:
             await self._prove()  # a node that was exchanged between two looks passes for a reorganisation
-        await self._grow(shared.block)
-        batch = await self._batch(tip, view, shared)
+        await self._lookout.grow(shared.block)
+        batch = await self._reader.batch(tip, view, shared, self._span)
         await self._absorb(batch)
         await self._condition.followed(tip, batch.view)
         if batch.view.head.height < tip.head.height:
             return True
-        return await self._gaps.read(batch.view.head.height, self._span)
+        if await self._gaps.read(batch.view.head.height, self._span):
+            return True
+        await self._cross_check(batch.view)
+        return False
+
+    async def _cross_check(self, view: View) -> None:
+        """Hold the balances against the deposits, unless blocks are left to read that may explain them.
+
+        What nobody can read may stay so for ever, a rescan's blocks, too: only those are left out then.
+        """
+        waiting = [g for g in await self._ledger.gaps(self.name) if g.reason is GapReason.NEW_ADDRESS]
+        remark = None if waiting else await self._check.after(view)
+        if remark is not None:
+            self._condition.remark(remark)
 
     async def _open(self) -> None:
         if self._opened:
             return
         await self.adapter.open()
         await self._prove()
+        failpoint.hit("scan.opened")
         self._opened = True
+
+    async def _share_accounts(self) -> None:
+        """Once: watch the addresses that were shown for chains with the same accounts."""
+        if not self._shared and self.adapter.namespace is not None:
+            await self._ledger.share_accounts(self.name, self.adapter.namespace)
+        self._shared = True
+
+    async def _survey(self) -> None:
+        """Now and then, look at the endpoints that are not in use, too."""
+        if self._monotonic() - self._surveyed_at >= SURVEY:
+            await self.adapter.survey()
+            self._surveyed_at = self._monotonic()
 
     async def _prove(self) -> None:
         """Make sure that the node serves the chain that was absorbed under this name; else halt."""
         served = await self._identity()
         known = await self._ledger.identity(self.name)
         if known not in (None, served):
+            self.adapter.distrust(f"it serves {_chain(served)}")
             raise NodeMisbehaved(
                 f"the database holds {_chain(known)} under this name, the node serves {_chain(served)}; "
                 "give the other network a name of its own"
@@ -185,77 +207,16 @@ class Scanner:
         log.info("chain.begun", chain=self.name, height=start.height, hash=start.hash)
         return view
 
-    async def _grow(self, base: BlockRef) -> None:
-        """Learn the addresses made since the last look, and the outpoints whose spending would matter."""
-        lookout = self._lookout
-        for row in await self._ledger.watched(self.name, lookout.upto):
-            lookout.watched.scripts.add(row.script)
-            lookout.watched.brought += row.brought
-            lookout.upto = row.id
-        if self.adapter.has_mempool:
-            lookout.watched.outpoints = await self._ledger.unconfirmed_outpoints(self.name, base.height)
-
-    async def _batch(self, tip: Tip, view: View, shared: Shared) -> Batch:
-        """Read everything above the shared block, up to the head or the span, as one consistent view."""
-        observed_at = self._clock()
-        watched = self._lookout.watched
-        base = shared.block
-        last = self._last_height(tip, view, base)
-        reading = Reading((), ())
-        if last > base.height:
-            reading = await self.adapter.read(base.height + 1, last, watched)
-            check_endpoint(tip, reading)
-            check_links(self.name, base, last, reading)
-        head = reading.blocks[-1] if reading.blocks else base
-        complete = head.hash == tip.head.hash
-        if last == tip.head.height and not complete:
-            raise ChainMoved(f"{self.name}: the head changed while it was read")
-        mempool = await self._mempool(tip, watched) if complete else None
-        if complete and mempool is None and base.hash != view.head.hash:
-            # What was undone may have gone back to the mempool: without it, money would seem to be gone.
-            raise ChainMoved(f"{self.name}: the head changed after a reorganisation")
-        await self._ancestry.still(base, head)
-        return Batch(
-            chain=self.name,
-            base=base,
-            blocks=reading.blocks,
-            transfers=dust.above(self.adapter, reading.transfers),
-            spent=reading.spent,
-            mempool=mempool,
-            view=View(
-                self.name,
-                head,
-                tip.as_of if mempool is not None else min(view.as_of, tip.as_of),
-                _below(tip.safe, head),
-                _below(tip.finalized, head),
-            ),
-            observed_at=observed_at,
-            watched_to=self._lookout.upto,
-            rebased=not shared.kept,
-        )
-
-    def _last_height(self, tip: Tip, view: View, base: BlockRef) -> int:
-        """Read a reorganisation in one piece, so that no payment seems gone while it is only moved."""
-        replaced = view.head.height - base.height
-        return min(tip.head.height, base.height + max(self._span, replaced + 1))
-
-    async def _mempool(self, tip: Tip, watched: Watched) -> Mempool | None:
-        """Return the mempool if it belongs to the head: else a transaction just mined would look dropped."""
-        if not self.adapter.has_mempool:
-            return Mempool()
-        pool = await self.adapter.mempool(watched)
-        mempool = Mempool(dust.above(self.adapter, pool.transfers), pool.spent)
-        after = await self.adapter.tip()
-        check_endpoint(tip, pool, after)
-        return mempool if after.head.hash == tip.head.hash else None
-
     async def _absorb(self, batch: Batch) -> None:
         """Write the batch down, unless it says nothing that is not known."""
         if self._is_news(batch) or await self._ledger.due(self.name, batch.view.as_of):
+            failpoint.hit("scan.answered")
             events = await self._ledger.absorb(
                 batch, drift=self.adapter.clock_drift, history=self._pace.history
             )
             self._last = batch
+            if batch.hole:
+                self._unread.forget(batch.hole)
             log.info(
                 "chain.scanned",
                 chain=self.name,
@@ -286,6 +247,7 @@ class Scanner:
         """Wait with back-off: the state of the chain is unknown, so nothing is concluded."""
         self._opened = False
         self._failures += 1
+        self._unread.note(error)
         self._span = max(1, self._span // 2)
         pause = error.retry_after or min(30.0, self._pace.poll_interval * 2 ** min(self._failures - 1, 8))
         log.warning("chain.unavailable", chain=self.name, reason=str(error), retry_in=pause)
@@ -302,7 +264,3 @@ class Scanner:
 def _chain(identity: tuple[str, str] | None) -> str:
     chain_id, genesis = identity or ("", "")
     return f"{chain_id} with block 0 {genesis}"
-
-
-def _below(height: int | None, head: BlockRef) -> int | None:
-    return None if height is None else min(height, head.height)

@@ -15,6 +15,8 @@ from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from watcher import failpoint
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
@@ -85,10 +87,15 @@ class Store:
             yield connection
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
-        """Yield a connection whose work is committed as one, or not at all if the block raises."""
+    async def write(self, what: str = "") -> AsyncIterator[AsyncConnection]:
+        """Yield a connection whose work is committed as one, or not at all if the block raises.
+
+        `what` names the write for the crash test: one of failpoint.WRITES.
+        """
         async with self._writing, self._writer.begin() as connection:
             yield connection
+            failpoint.hit(f"{what}.written")
+        failpoint.hit(f"{what}.committed")
 
     async def close(self) -> None:
         """Close every connection."""

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.types import String, TypeDecorator
 from sqlmodel import Field, SQLModel
@@ -84,6 +85,7 @@ class ChainRow(SQLModel, table=True):
     """One chain's cursor and view: everything up to `height` is absorbed.
 
     `chain_id` and `genesis` are what the chain was when it was first reached: it can never be another.
+    `cross_checked` is the block up to which the balances were last held against the deposits.
     """
 
     __tablename__ = "chain"
@@ -99,6 +101,8 @@ class ChainRow(SQLModel, table=True):
     finalized: int | None = Field(default=None, sa_type=BigInteger)
     stalled_since: datetime | None = Field(default=None, sa_type=Moment)
     stalled_reason: str | None = None
+    cross_checked: int | None = Field(default=None, sa_type=BigInteger)
+    cross_checked_hash: str | None = None
 
 
 class BlockRow(SQLModel, table=True):
@@ -121,7 +125,11 @@ class KeyIndexRow(SQLModel, table=True):
 
 
 class AddressRow(SQLModel, table=True):
-    """An address that was shown. Never given to another invoice, never forgotten, watched for ever."""
+    """An address that was shown. Never given to another invoice, never forgotten, watched for ever.
+
+    `from_height`: every block above it is read for the address; None where that was not noted. `stray`: it
+    was shown for another chain, and is watched here for money that is sent to the wrong network.
+    """
 
     __tablename__ = "address"
     __table_args__ = (UniqueConstraint("chain", "address"), {"sqlite_autoincrement": True})
@@ -132,10 +140,15 @@ class AddressRow(SQLModel, table=True):
     key_index: int | None = Field(default=None, sa_type=BigInteger)
     invoice_id: str | None = Field(default=None, index=True, foreign_key="invoice.id")
     created_at: datetime = Field(sa_type=Moment)
+    from_height: int | None = Field(default=None, sa_type=BigInteger)
+    stray: bool = Field(default=False, sa_column_kwargs={"server_default": text("0")})
 
 
 class GapRow(SQLModel, table=True):
-    """Blocks to be read again for the address rows `after` < id <= `upto`."""
+    """Blocks to be read again for the address rows `after` < id <= `upto`.
+
+    `reason` is a model.GapReason; `detail` is what the node said, where it could not give the blocks.
+    """
 
     __tablename__ = "gap"
     id: int | None = _key()
@@ -145,6 +158,7 @@ class GapRow(SQLModel, table=True):
     after: int = Field(sa_type=BigInteger)
     upto: int = Field(sa_type=BigInteger)
     reason: str
+    detail: str | None = Field(default=None, sa_type=Text)
 
 
 class InvoiceRow(SQLModel, table=True):
@@ -242,6 +256,20 @@ class DepositRow(SQLModel, table=True):
     maturity: int = 0
     arrived_at: datetime = Field(sa_type=Moment)
     settled: bool = False
+    risk: str | None = None
+
+
+class AlertRow(SQLModel, table=True):
+    """Something about a chain that an operator has to look at: told when raised, and when it is over."""
+
+    __tablename__ = "alert"
+    __table_args__ = (UniqueConstraint("chain", "kind", "subject"),)
+    id: int | None = _key()
+    chain: str
+    kind: str
+    subject: str
+    detail: str = Field(sa_type=Text)
+    since: datetime = Field(sa_type=Moment)
 
 
 class ResolutionRow(SQLModel, table=True):
@@ -370,6 +398,7 @@ BLOCK = _table(BlockRow)
 KEY_INDEX = _table(KeyIndexRow)
 ADDRESS = _table(AddressRow)
 GAP = _table(GapRow)
+ALERT = _table(AlertRow)
 INVOICE = _table(InvoiceRow)
 OPTION = _table(OptionRow)
 DEPOSIT = _table(DepositRow)

@@ -19,8 +19,9 @@ from watcher.apikeys import Scope
 from watcher.bus import Bus
 from watcher.ledger import Ledger
 from watcher.metrics import Metrics
+from watcher.pace import Pace
 from watcher.render import Links
-from watcher.scanner import Pace, Scanner
+from watcher.scanner import Scanner
 from watcher.secret import Secret
 from watcher.settings import Settings, WebhookSettings
 from watcher.store import Store

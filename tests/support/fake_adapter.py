@@ -10,12 +10,16 @@ from chains.base import (
     AddressError,
     Asset,
     BlockRef,
+    BlocksMissing,
+    BlockUnreadable,
     ChainError,
     EndpointHealth,
     Finding,
+    Holding,
     Mempool,
     NodeUnavailable,
     Reading,
+    Recovery,
     Tip,
     Transfer,
     Watched,
@@ -23,7 +27,7 @@ from chains.base import (
 from fake_chain import COIN, TOKEN, FakeChain, FakeTx
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 PREFIX = "fake1"
 _DIGITS = 8
@@ -74,7 +78,8 @@ class FakeAdapter:
 
     `lag`: how many blocks this node is behind. `safe` and `finalized`: how far they lie below the head;
     None where the chain has none. Without a mempool it speaks for an account chain: `as_of` is the head's
-    time. `endpoint` is the place of the node that answers.
+    time. `endpoint` is the place of the node that answers. `pruned` heights and `unreadable` hashes cannot be
+    read; `findable`: what is pruned can still be found by address.
     """
 
     def __init__(
@@ -88,6 +93,7 @@ class FakeAdapter:
         fingerprint: str | None = "fake-key",
         span: int = 100,
         dust: int = 0,
+        namespace: str | None = None,
     ) -> None:
         self.chain = chain
         self.name = name
@@ -96,7 +102,11 @@ class FakeAdapter:
         self.clock_drift = timedelta(hours=2)
         self.span = span
         self.has_mempool = has_mempool
+        self.namespace = namespace
         self.faults = Faults()
+        self.pruned: set[int] = set()
+        self.findable = False
+        self.unreadable: set[str] = set()
         self.lag = 0
         self.opened = 0
         self.endpoint = 0
@@ -130,6 +140,7 @@ class FakeAdapter:
             raise ValueError(f"no range: {first} to {last}")
         if last > self._head().height:
             raise NodeUnavailable(f"block {last} is not there yet")
+        self._refuse_holes(first, last)
         blocks = self.chain.blocks[first : last + 1]
         transfers = [
             transfer
@@ -139,6 +150,13 @@ class FakeAdapter:
         ]
         spent = _spent((tx for block in blocks for tx in block.transactions), watched)
         return Reading(tuple(block.ref for block in blocks), tuple(transfers), spent, self.endpoint)
+
+    async def recover(self, first: int, last: int, watched: Watched) -> Recovery:
+        """Find by address what `findable` allows, as filters and the set of unspent outputs do."""
+        self.faults.meet("recover")
+        blocks = [block for block in self.chain.blocks[first : last + 1] if self.findable]
+        found = [t for block in blocks for tx in block.transactions for t in _credits(tx, watched, block.ref)]
+        return Recovery(tuple(found), tuple(block.ref for block in blocks))
 
     async def mempool(self, watched: Watched) -> Mempool:
         self.faults.meet("mempool")
@@ -153,6 +171,33 @@ class FakeAdapter:
         except ChainError as error:
             return (Finding("reachable", ok=False, detail=str(error)),)
         return (Finding("reachable", ok=True, detail=f"height {self._head().height}"),)
+
+    async def agree(self, block: BlockRef) -> None:
+        del block
+        self.faults.meet("agree")
+
+    async def survey(self) -> None:
+        self.faults.calls["survey"] += 1
+
+    async def holdings(self, first: BlockRef, last: BlockRef, addresses: Sequence[str]) -> Sequence[Holding]:
+        """Nothing is ever spent here: what the best chain up to each block pays is what is held."""
+        self.faults.meet("holdings")
+        return [
+            Holding(
+                address, asset, self._held(first, address, asset), self._held(last, address, asset), False
+            )
+            for address in addresses
+            for asset in (COIN, TOKEN)
+        ]
+
+    def _held(self, block: BlockRef, address: str, asset: str) -> int:
+        return sum(
+            credit.amount
+            for each in self.chain.blocks[: block.height + 1]
+            for transaction in each.transactions
+            for credit in transaction.credits
+            if (credit.address, credit.asset) == (address, asset)
+        )
 
     def distrust(self, reason: str) -> None:
         self.distrusted.append(reason)
@@ -192,6 +237,15 @@ class FakeAdapter:
 
     def payment_uri(self, address: str, asset: str, amount: int) -> str:
         return f"fake:{address}?asset={asset}&amount={amount}"
+
+    def _refuse_holes(self, first: int, last: int) -> None:
+        asked = range(first, last + 1)
+        for height in asked:
+            if self.chain.blocks[height].ref.hash in self.unreadable:
+                raise BlockUnreadable(f"block {height} cannot be parsed", height)
+            if height in self.pruned:
+                missing = [each for each in asked if each in self.pruned]
+                raise BlocksMissing(f"block {height} is pruned", missing[0], missing[-1])
 
     def _head(self) -> BlockRef:
         blocks = self.chain.blocks

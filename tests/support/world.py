@@ -21,8 +21,9 @@ from watcher.bus import Bus
 from watcher.drafts import InvoiceDraft
 from watcher.ledger import Ledger
 from watcher.model import EventType, Happening
+from watcher.pace import Pace
 from watcher.render import Links
-from watcher.scanner import Pace, Scanner
+from watcher.scanner import Scanner
 from watcher.secret import Secret
 from watcher.settings import Settings, WebhookSettings
 from watcher.store import Store

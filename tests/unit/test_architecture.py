@@ -26,23 +26,27 @@ class Layer:
 
 LAYERS = {
     # What imports nothing of ours: small words, and the machine that we run on.
-    "words": Layer("errors ids bus money retry lanes wording"),
-    "machine": Layer("store lock log pulse resources egress"),
-    "rows": Layer("tables migrate migrations"),
+    "words": Layer("errors ids bus money retry lanes wording failpoint"),
+    "machine": Layer("store lock log pulse resources egress", "words"),
+    "rows": Layer("tables migrate migrations", "words"),
     # The nouns, and the rules over them, which are pure.
     "model": Layer("model", "chains.base"),
-    "rules": Layer("sums matcher happenings render explain", "model words"),
+    "rules": Layer("sums matcher happenings render explain", "model words chains.base"),
     "metrics": Layer("metrics", "model"),
     "settings": Layer("settings secret init", "model machine chains chains.config"),
     # What is known, who is told, and the flow between them.
-    "reads": Layer("facts listing told", "words model rows rules chains.base"),
+    "reads": Layer("facts listing told unused troubles recorded", "words model rows rules chains.base"),
     "outbox": Layer(
         "outbox deliveries endpoints receivers replay signing", "words machine model rows rules settings"
     ),
     "ledger": Layer(
-        "ledger decisions deposits affected", "words machine model rows rules reads outbox chains.base"
+        "ledger decisions deposits affected gaps alerts addresses",
+        "words machine model rows rules reads outbox chains.base",
     ),
-    "scanner": Layer("scanner ancestor condition gap_reader dust", "words model ledger chains.base"),
+    "scanner": Layer(
+        "scanner ancestor batch_reader condition gap_reader dust unread lookout pace cross_check",
+        "words model ledger chains.base",
+    ),
     "notifier": Layer("notifier sending claims results", "words machine model metrics rows rules outbox"),
     # Those who stand beside the flow.
     "actions": Layer(
@@ -52,10 +56,14 @@ LAYERS = {
     "api": Layer("api", "words machine model metrics rows rules reads outbox actions settings chains.base"),
     "app": Layer(
         "app",
-        "words machine model metrics rows rules settings outbox ledger scanner notifier actions api"
-        " chains chains.base",
+        "words machine model metrics rows rules reads settings outbox ledger scanner notifier actions api"
+        " chains chains.base chains.naive",
     ),
-    "cli": Layer("cli __main__", "words machine rows model settings actions api app sandbox chains.base"),
+    "reconcile": Layer("reconcile", "words model chains.base chains.naive"),
+    "cli": Layer(
+        "cli __main__",
+        "words machine rows model settings actions api app reconcile sandbox chains.base chains.naive",
+    ),
     "sandbox": Layer("sandbox", "words machine settings app"),
 }
 """A file not listed goes with the one that its name begins with: `settings_files` with `settings`."""
@@ -92,7 +100,7 @@ KEY_LIBRARIES = {
 HTTP_CLIENTS = {
     "watcher.sending": "webhooks, through the egress guard",
     "watcher.cli.client": "commands, through the daemon's own Unix socket",
-    "chains.rpc": "nodes, which only the configuration names",
+    "chains.rpc_node": "nodes, which only the configuration names",
 }
 CHAINS_NAMED = {
     "watcher.cli.init": "an example in a help text",
@@ -102,7 +110,7 @@ CHAINS_NAMED = {
 
 WATCHER = [name for name in sources() if name.startswith("watcher.")]
 CHAINS = [name for name in sources() if name.startswith("chains.")]
-SHARED = ("config", "keys", "rpc")
+SHARED = ("config", "keys", "naive", "rpc")
 
 
 def _layer(module: str) -> str | None:

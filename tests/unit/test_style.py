@@ -32,8 +32,13 @@ FLOATS = {
     "chains.config": "seconds",
     "chains.rpc": "seconds",
     "chains.rpc_envelope": "seconds",
+    "chains.rpc_http": "seconds",
+    "chains.rpc_node": "seconds",
+    "chains.rpc_survey": "seconds",
+    "chains.rpc_verdicts": "seconds",
     "chains.bitcoin": "seconds",
     "chains.bitcoin_mempool": "seconds",
+    "chains.bitcoin_recovery": "seconds",
     "chains.evm": "seconds",
     "chains.evm_config": "seconds",
 }

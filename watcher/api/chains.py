@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from watcher import troubles
 from watcher.api.context import Answer, Call
 from watcher.api.openapi import Routes
 from watcher.api.schema_works import Chain
 from watcher.api.values import Page, page
 from watcher.render import moment
+from watcher.unused import unused
 
 if TYPE_CHECKING:
     from chains.base import Asset, BlockRef
@@ -20,8 +22,15 @@ routes = Routes()
 
 @routes.add("GET", "/v1/chains", answer=Page[Chain])
 async def listing(call: Call) -> Answer:
-    """List the chains with head, scanned height, lag and the state of their nodes."""
-    return Answer(page([describe(call.context, name) for name in call.context.chains], None))
+    """List the chains with head, scanned height, lag, the state of their nodes, alerts and unread blocks."""
+    async with call.context.store.read() as conn:
+        found = [
+            describe(call.context, name)
+            | {"unused_addresses": await unused(conn, name)}
+            | {"alerts": await troubles.alerts(conn, name), "gaps": await troubles.shown_gaps(conn, name)}
+            for name in call.context.chains
+        ]
+    return Answer(page(found, None))
 
 
 def describe(context: ApiContext, name: str) -> dict[str, Any]:

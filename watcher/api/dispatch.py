@@ -93,7 +93,7 @@ async def once(
     call: Call, status: int, effect: Callable[[AsyncConnection], Awaitable[Mapping[str, Any]]]
 ) -> Answer:
     """Run an effect and keep its answer in one transaction; Replay if it was answered before."""
-    async with call.context.store.write() as conn:
+    async with call.context.store.write("request") as conn:
         if call.idempotency:
             await claim(conn, call.idempotency)
         content = await effect(conn)

@@ -10,6 +10,7 @@ from watcher.api.context import DOCUMENT, Answer, Call
 from watcher.api.openapi import Routes
 from watcher.api.schema_works import Description, Health, Readiness
 from watcher.model import ChainState
+from watcher.unused import unused
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -43,6 +44,9 @@ async def readyz(call: Call) -> Answer:
 @routes.add("GET", "/metrics", media="text/plain")
 async def metrics(call: Call) -> web.StreamResponse:
     """Show every measurement in the Prometheus text format."""
+    async with call.context.store.read() as conn:
+        for name in call.context.chains:
+            call.context.metrics.unused_addresses.labels(name).set(await unused(conn, name))
     handle = make_aiohttp_handler(call.context.metrics.registry)
     return await handle(call.request)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from chains.base import AddressError
-from watcher import explain, facts, listing, render, told
+from watcher import explain, facts, listing, render, told, troubles
 from watcher.api.context import Answer, Call
 from watcher.api.openapi import Routes
 from watcher.api.schema import Explanation, Invoice
@@ -119,5 +119,6 @@ async def explained(call: Call) -> Answer:
         events = await told.events_of(conn, call.id, _MOST)
         wanted = told.DeliveryFilter(invoice_id={call.id})
         deliveries, _ = await told.deliveries(conn, wanted, None, _MOST)
+        unread = await troubles.unread_for(conn, call.id)
     content = explain.explanation(record, views, call.context.links)
-    return Answer({**content, "events": events, "deliveries": deliveries})
+    return Answer({**content, "unread_blocks": unread, "events": events, "deliveries": deliveries})

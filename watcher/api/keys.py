@@ -31,7 +31,7 @@ class KeyDraft(Body):
 async def create(call: Call) -> Answer:
     """Make an API key. Its answer is never kept, so no Idempotency-Key: a name can be used once only."""
     context, draft = call.context, call.body
-    async with context.store.write() as conn:
+    async with context.store.write("key") as conn:
         key, secret = await apikeys.create(conn, draft.name, draft.scope, context.clock())
     return Answer({**asdict(key), "key": secret}, 201)
 
@@ -46,6 +46,6 @@ async def listing(call: Call) -> Answer:
 @routes.add("DELETE", "/v1/keys/{id}", status=204)
 async def revoke(call: Call) -> Answer:
     """Revoke an API key, by its id or its name. It ends at once and for ever."""
-    async with call.context.store.write() as conn:
+    async with call.context.store.write("key") as conn:
         await apikeys.revoke(conn, call.id, call.context.clock())
     return Answer(None, 204)

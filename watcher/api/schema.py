@@ -11,6 +11,7 @@ from watcher.model import (  # noqa: TC001 - pydantic reads them
     EventType,
     Exceptional,
     Finality,
+    GapReason,
     PaymentStatus,
     ResolutionKind,
     Status,
@@ -150,6 +151,16 @@ class Delivery(BaseModel):
     history: list[Attempt]
 
 
+class UnreadOnChain(BaseModel):
+    """Blocks of a chain that were not read, and may hold something for the invoice."""
+
+    chain: str
+    first: int = Field(alias="from")
+    to: int
+    reason: GapReason
+    detail: str | None
+
+
 class Explanation(BaseModel):
     """Why an invoice has its status."""
 
@@ -158,6 +169,7 @@ class Explanation(BaseModel):
     reasons: list[str]
     payments: list[JudgedPayment]
     decisions: list[MerchantDecision]
+    unread_blocks: list[UnreadOnChain]
     events: list[ToldEvent]
     deliveries: list[Delivery]
 

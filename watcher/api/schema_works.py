@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime  # noqa: TC003 - pydantic reads it
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, RootModel
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from watcher.apikeys import Scope  # noqa: TC001 - pydantic reads it
-from watcher.model import ChainState  # noqa: TC001 - pydantic reads it
+from watcher.model import AlertKind, ChainState, GapReason  # noqa: TC001 - pydantic reads them
 
 Format = Literal["standard", "oxapay", "btcpay"]
 
@@ -70,6 +70,10 @@ class ChainAsset(BaseModel):
     contract: str | None
 
 
+Mode = Literal["traces", "parity", "logs", "balance", "none"]
+"""How value moved inside contracts is found."""
+
+
 class ChainEndpoint(BaseModel):
     """One node of a chain."""
 
@@ -77,6 +81,28 @@ class ChainEndpoint(BaseModel):
     state: str
     height: int | None
     error: str | None
+    contract_transfers: Mode | None = Field(description="Its own way; null where none is known, or needed.")
+
+
+class Alert(BaseModel):
+    """What an operator has to look at; `subject` tells two of a kind apart."""
+
+    kind: AlertKind
+    subject: str
+    detail: str
+    since: datetime
+
+
+class UnreadBlocks(BaseModel):
+    """Blocks that have to be read again, and at most 20 open invoices that wait for them."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    first: int = Field(alias="from")
+    to: int
+    reason: GapReason
+    detail: str | None
+    open_invoices: list[str]
 
 
 class Chain(BaseModel):
@@ -91,9 +117,12 @@ class Chain(BaseModel):
     scanned: BlockAt | None
     lag_blocks: int | None
     lag_seconds: float | None
-    contract_transfers: Literal["traces", "parity", "logs", "balance", "none"]
+    contract_transfers: Mode
     assets: list[ChainAsset]
     endpoints: list[ChainEndpoint]
+    unused_addresses: int = Field(description="In a row, up to the newest; wallets look 20 ahead.")
+    alerts: list[Alert]
+    gaps: list[UnreadBlocks]
 
 
 class Key(BaseModel):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 from aiohttp import web
 
-from watcher.api import chains, deliveries, events, health, invoices, keys, rescan, webhooks
+from watcher.api import chains, deliveries, events, health, invoices, keys, ledger, rescan, webhooks
 from watcher.api.context import DOCUMENT
 from watcher.api.dispatch import endpoint, guard
 from watcher.api.openapi import Route, document
@@ -29,6 +29,7 @@ ROUTES: tuple[Route, ...] = (
     *deliveries.routes,
     *events.routes,
     *chains.routes,
+    *ledger.routes,
     *rescan.routes,
     *keys.routes,
     *health.routes,

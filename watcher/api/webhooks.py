@@ -61,7 +61,7 @@ async def one(call: Call) -> Answer:
 async def change(call: Call) -> Answer:
     """Change an endpoint. `state` active enables it again, and what waits is sent."""
     context = call.context
-    async with context.store.write() as conn:
+    async with context.store.write("webhook") as conn:
         content = await endpoints.patch(conn, call.id, call.body, _rules(context))
     context.bus.published()
     return Answer(content)
@@ -124,6 +124,6 @@ async def again(call: Call) -> Answer:
 @routes.add("DELETE", "/v1/webhooks/{id}", status=204, errors=(409,))
 async def remove(call: Call) -> Answer:
     """Remove an endpoint. What waits for it is cancelled; what it was sent stays on record."""
-    async with call.context.store.write() as conn:
+    async with call.context.store.write("webhook") as conn:
         await endpoints.remove(conn, call.id)
     return Answer(None, 204)

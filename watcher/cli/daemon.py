@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import socket
 import sys
 from typing import TYPE_CHECKING
@@ -30,7 +31,22 @@ def run(context: typer.Context) -> None:
     settings = options.load(context.obj)
     log.configure(settings.log.level, settings.log.format)
     sys.excepthook = log_unexpected
+    _arm()
     asyncio.run(_run(settings))
+
+
+def _arm() -> None:
+    """Heed the crash test's environment variable, and say so."""
+    import structlog
+
+    from watcher import failpoint
+
+    try:
+        armed = failpoint.arm(os.environ.get(failpoint.VARIABLE, ""))
+    except ValueError as error:
+        raise Failure(str(error), WRONG_USAGE) from None
+    if armed:
+        structlog.get_logger().warning("failpoint.armed", name=armed, remedy=f"unset {failpoint.VARIABLE}")
 
 
 def log_unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -115,6 +131,4 @@ def _cannot_start(settings: Settings, error: Exception) -> Failure:
 
 def _reason(error: OSError) -> str:
     """Return the system's own words: asyncio wraps them in a sentence of its own."""
-    import os
-
     return os.strerror(error.errno or 0).lower()

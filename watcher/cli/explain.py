@@ -34,6 +34,7 @@ def explain(
 def _lines(answer: dict[str, Any]) -> Iterator[str]:
     yield f"{answer['invoice_id']} is {answer['status']}."
     yield from (f"  {reason}" for reason in answer["reasons"])
+    yield from (f"  {_unread(one)}" for one in answer["unread_blocks"])
     yield from _part("Payments", [line for one in answer["payments"] for line in _payment(one)])
     yield from _part("Decisions of the merchant", [_decision(one) for one in answer["decisions"]])
     yield from _part("Events", [_event(one) for one in answer["events"]])
@@ -52,6 +53,11 @@ def _payment(one: dict[str, Any]) -> Iterator[str]:
     yield f"{money}, {one['status']}, {place}, seen {one['first_seen_at']}"
     yield f"  {one['txid']} {one['slot']} to {one['address']}"
     yield f"  {one['confirmations']} of {one['required_confirmations']} confirmations. {one['why']}"
+
+
+def _unread(one: dict[str, Any]) -> str:
+    blocks = f"blocks {one['from']} to {one['to']} of {one['chain']}"
+    return f"Not read yet: {blocks} ({one['reason']}). No deadline passes before they are."
 
 
 def _decision(one: dict[str, Any]) -> str:

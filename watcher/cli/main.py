@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from watcher.cli import (
+    addresses,
     check,
     daemon,
     deliveries,
@@ -17,6 +18,7 @@ from watcher.cli import (
     init,
     invoices,
     keys,
+    reconcile,
     rescan,
     sandbox,
     webhooks,
@@ -44,6 +46,8 @@ app.command("explain")(explain.explain)
 app.add_typer(webhooks.app, name="webhook")
 app.add_typer(deliveries.app, name="delivery")
 app.command("rescan")(rescan.rescan)
+app.command("addresses")(addresses.addresses)
+app.command("reconcile")(reconcile.reconcile)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it
