@@ -56,17 +56,28 @@ class Block:
 
 
 def parse_block(
-    data: bytes, dialect: Dialect, scripts: AbstractSet[bytes], outpoints: Collection[bytes] = ()
+    data: bytes,
+    dialect: Dialect,
+    scripts: AbstractSet[bytes],
+    outpoints: Collection[bytes] = (),
+    *,
+    prove: bool = False,
 ) -> Block:
     """Return what `data`, a whole block, pays to `scripts` and spends of `outpoints`.
 
     A block with anything for us is also held against its merkle root: a credit is never taken from bytes to
-    which the block's hash does not commit. Raises WireError for a broken or truncated block.
+    which the block's hash does not commit. `prove`: every block is, so that none that seems to hold nothing
+    hides a payment. Raises WireError for a broken or truncated block.
     """
     try:
-        return _Reader(data, dialect, scripts, outpoints).block()
+        return _Reader(data, dialect, scripts, outpoints).block(prove=prove)
     except (IndexError, OverflowError) as error:
         raise WireError(f"block of {len(data)} bytes is truncated or no block") from error
+
+
+def header_hash(data: bytes) -> str:
+    """Return the hash of the block that these bytes claim to be, whatever follows the header."""
+    return _shown(double_sha256(data[:80]))
 
 
 class _Reader:
@@ -86,14 +97,14 @@ class _Reader:
         self._spent: list[tuple[int, bytes]] = []  # transaction, outpoint
         self._flags = 0  # of the transaction read last
 
-    def block(self) -> Block:
+    def block(self, *, prove: bool) -> Block:
         data = self._data
         count, i = compact(data, self._after_header())
         for index in range(count):
             i = self._transaction(index, i)
         self._check_end(count, i)
         paying = self._paying()
-        txids = self._checked_txids() if paying or self._spent else []
+        txids = self._checked_txids() if prove or paying or self._spent else []
         return Block(
             hash=_shown(double_sha256(data[:_HEADER])),
             parent=_shown(data[4:36]),

@@ -9,8 +9,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from chains import bitcoin_calls as ask
-from chains.base import ChainMoved, NodeUnavailable
-from chains.bitcoin_block import Block, parse_block
+from chains.base import BlocksMissing, BlockUnreadable, ChainMoved, NodeUnavailable
+from chains.bitcoin_block import Block, header_hash, parse_block
 from chains.bitcoin_wire import Dialect, WireError
 
 if TYPE_CHECKING:
@@ -50,11 +50,26 @@ class BlockReader:
     ) -> list[Block]:
         """Return the blocks `first` to `last` of the best chain; ChainMoved if they are not one chain."""
         hashes = await ask.block_hashes(node, first, last)
+        try:
+            blocks = await self._blocks(node, first, hashes, scripts, outpoints)
+        except BlocksMissing as error:
+            kept = await ask.kept_from(node)
+            raise BlocksMissing(str(error), error.first, max(error.first, kept - 1)) from error
+        _check_links(first, blocks)
+        return blocks
+
+    async def _blocks(
+        self,
+        node: Node,
+        first: int,
+        hashes: Sequence[str],
+        scripts: AbstractSet[bytes],
+        outpoints: Collection[bytes],
+    ) -> list[Block]:
         blocks: list[Block] = []
         for start in range(0, len(hashes), _AT_ONCE):
             group = enumerate(hashes[start : start + _AT_ONCE], first + start)
             blocks += await _all([self._block(node, h, hash_, scripts, outpoints) for h, hash_ in group])
-        _check_links(first, blocks)
         return blocks
 
     async def _block(
@@ -72,12 +87,15 @@ class BlockReader:
         try:
             return self._parse(data, hash_, scripts, outpoints)
         except WireError as error:
-            raise NodeUnavailable(f"{node.url}: block {height} cannot be read: {error}") from error
+            message = f"{node.url}: block {height} cannot be read: {error}"
+            if header_hash(data) != hash_:
+                raise NodeUnavailable(message) from error
+            raise BlockUnreadable(message, height) from error
 
     def _parse(
         self, data: bytes, hash_: str, scripts: AbstractSet[bytes], outpoints: Collection[bytes]
     ) -> Block:
-        block = parse_block(data, self._dialect, scripts, outpoints)
+        block = parse_block(data, self._dialect, scripts, outpoints, prove=True)
         if block.hash != hash_:
             raise WireError(f"asked for block {hash_}, got {block.hash}")
         return block

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 
@@ -34,6 +36,8 @@ GENESIS = bytes.fromhex(
 )
 """Bitcoin's block 0, from chainparams.cpp of Bitcoin Core."""
 HASH = "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f"
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class StubNode:
@@ -76,7 +80,7 @@ class StubNode:
 def answer(value: Any) -> Any:
     if isinstance(value, Exception):
         raise value
-    return value
+    return next(value) if isinstance(value, Iterator) else value
 
 
 async def read(node: StubNode, blocks: int = 1) -> tuple[BlockReader, list[Any]]:
@@ -157,7 +161,7 @@ async def test_a_mempool_that_is_still_loading_is_unknown_and_not_empty() -> Non
     node = StubNode(getmempoolinfo={"loaded": False})
 
     with pytest.raises(NodeUnavailable, match="still loading"):
-        await MempoolReader(BITCOIN).read(cast("Node", node), Watched())
+        await MempoolReader(BITCOIN, lambda: START).read(cast("Node", node), Watched())
 
 
 async def test_an_unconfirmed_transaction_that_slips_away_is_asked_for_again() -> None:
@@ -165,11 +169,11 @@ async def test_an_unconfirmed_transaction_that_slips_away_is_asked_for_again() -
     raw = b"\x02\x00\x00\x00\x01" + outpoint(spent) + b"\x00" + b"\xff" * 4 + b"\x00" + b"\x00" * 4
     txid = double_sha256(raw)[::-1].hex()
     gone = RpcError("getrawtransaction", -5, "No such mempool transaction")
-    node = StubNode(getmempoolinfo={}, getrawmempool=[txid], getrawtransaction=gone)
-    reader, watched = MempoolReader(BITCOIN), Watched(outpoints={spent})
+    node = StubNode(getmempoolinfo={}, getrawmempool=iter([[txid], []]), getrawtransaction=gone)
+    reader, watched = MempoolReader(BITCOIN, lambda: START), Watched(outpoints={spent})
 
     first = await reader.read(cast("Node", node), watched)
-    node.answers["getrawtransaction"] = raw.hex()
+    node.answers |= {"getrawmempool": [txid], "getrawtransaction": raw.hex()}
     second = await reader.read(cast("Node", node), watched)
     node.answers["getrawtransaction"] = NodeUnavailable("not asked again")
     third = await reader.read(cast("Node", node), watched)
@@ -177,12 +181,29 @@ async def test_an_unconfirmed_transaction_that_slips_away_is_asked_for_again() -
     assert [([], {}), ([], {spent: txid}), ([], {spent: txid})] == [first, second, third]
 
 
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        pytest.param({"getrawmempool": []}, "lists 0 of 1 unconfirmed", id="an-empty-list"),
+        pytest.param({"getrawmempool": ["11" * 32]}, "lists transactions that it does not give", id="P1"),
+    ],
+)
+async def test_h7_h34_a_mempool_that_contradicts_itself_is_unknown_and_not_empty(
+    answers: dict[str, Any], message: str
+) -> None:
+    gone = RpcError("getrawtransaction", -5, "No such mempool transaction")
+    node = StubNode(getmempoolinfo={"size": 1}, getrawtransaction=gone, **answers)
+
+    with pytest.raises(NodeUnavailable, match=message):
+        await MempoolReader(BITCOIN, lambda: START).read(cast("Node", node), Watched())
+
+
 async def test_the_mempool_is_read_in_full_after_a_failure_and_after_a_while() -> None:
     clock = [0.0]
     raw = b"\x02\x00\x00\x00\x01" + b"\x01" * 36 + b"\x00" + b"\xff" * 4 + b"\x00" + b"\x00" * 4
     txid = double_sha256(raw)[::-1].hex()
     node = StubNode(getmempoolinfo={}, getrawmempool=[txid], getrawtransaction=raw.hex())
-    reader = MempoolReader(BITCOIN, lambda: clock[0])
+    reader = MempoolReader(BITCOIN, lambda: START, lambda: clock[0])
     fetched = []
     for step in ("start", "difference", "failure", "half an hour", "another node"):
         if step == "failure":
