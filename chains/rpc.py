@@ -1,6 +1,6 @@
-"""JSON-RPC and REST over aiohttp: time-outs, failover between endpoints, foreign errors translated.
+"""All endpoints of one chain: which is in use, which gives way to another, how long each is left alone.
 
-Knows HTTP and which endpoint is usable; knows no chain. Credentials never reach a message.
+Knows neither HTTP nor a chain. What the endpoints say of each other's blocks is in rpc_survey.
 """
 
 from __future__ import annotations
@@ -8,161 +8,25 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import asynccontextmanager
-from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
-import aiohttp
-import msgspec
-from yarl import URL
+import structlog
 
-from chains import rpc_envelope
 from chains.base import EndpointHealth, NodeMisbehaved, NodeUnavailable
 from chains.rpc_envelope import AnswerTooLarge, MethodMissing, RpcError
+from chains.rpc_node import Node, Use, Verdict
+from chains.rpc_survey import Survey
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
-__all__ = ["AnswerTooLarge", "MethodMissing", "Node", "Rpc", "RpcError"]
+__all__ = ["AnswerTooLarge", "MethodMissing", "Node", "Rpc", "RpcError", "Survey", "Use", "Verdict"]
 
-LARGEST_BODY = 256 * 1024 * 1024
-"""Bytes. A 4 MB block in the widest JSON stays below a quarter of it."""
-BATCH = 100
-"""Requests in one HTTP request; geth allows 1,000, public endpoints often 100."""
 LONGEST_BACKOFF = 60.0
 
+T = TypeVar("T")
 
-class Node:
-    """One endpoint. `url` is for showing: it has no user, password, path or query."""
-
-    def __init__(self, url: str, timeout: float) -> None:
-        address = URL(url)
-        self.url = _shown(address)
-        self.height: int | None = None
-        self.state = "unknown"
-        self.error: str | None = None
-        self.verified = False
-        self.failures = 0
-        self.down_until = 0.0
-        self.asked_until = 0.0
-        self.lock = asyncio.Lock()
-        self._headers = _authorization(address)
-        self._address = address.with_user(None)
-        self._timeout = aiohttp.ClientTimeout(total=timeout)
-        self._ids = count(1)
-        self._session: aiohttp.ClientSession | None = None
-
-    async def call(self, method: str, params: Sequence[Any] = (), *, of: Any = Any) -> Any:
-        """Return the result of one request, decoded as `of`; a null is a valid result where `of` allows it.
-
-        Raises RpcError for an error of the node, NodeUnavailable for whatever else is not an answer.
-        """
-        number = next(self._ids)
-        body, wait = await self._post(rpc_envelope.request(number, method, params))
-        return rpc_envelope.result(body, number, method, of, wait)
-
-    async def calls(
-        self,
-        requests: Sequence[tuple[str, Sequence[Any]]],
-        *,
-        of: Any = Any,
-        keep_errors: bool = False,
-        size: int = BATCH,
-    ) -> list[Any]:
-        """Return the results of many requests in their order, sent as batches of at most `size`.
-
-        An error of any is raised, or with `keep_errors` stands as an RpcError in its place. A batch that is
-        too large for the node is halved.
-        """
-        found: list[Any] = []
-        for start in range(0, len(requests), size):
-            found += await self._batch(requests[start : start + size], of)
-        errors = [each for each in found if isinstance(each, RpcError)]
-        if errors and not keep_errors:
-            raise errors[0]
-        return found
-
-    async def get(self, path: str) -> bytes | None:
-        """Return the body of a REST resource below the endpoint's root, None if there is none (404)."""
-        target = self._address.join(URL(path, encoded=True))
-        status, body, wait = await self._send("GET", target, None)
-        if status == 404:  # noqa: PLR2004 - the number is the name
-            return None
-        if status != 200:  # noqa: PLR2004
-            raise NodeUnavailable(f"{self.url}: HTTP {status} for {path.partition('?')[0]}", wait)
-        return body
-
-    async def close(self) -> None:
-        """Close the connections; the next request opens new ones."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
-
-    async def _batch(self, requests: Sequence[tuple[str, Sequence[Any]]], of: Any) -> list[Any]:
-        messages = [rpc_envelope.request(next(self._ids), method, params) for method, params in requests]
-        try:
-            body, wait = await self._post(messages)
-            return rpc_envelope.results(body, messages, of, wait)
-        except AnswerTooLarge:
-            if len(requests) == 1:
-                raise
-        half = len(requests) // 2
-        return await self._batch(requests[:half], of) + await self._batch(requests[half:], of)
-
-    async def _post(self, message: Any) -> tuple[bytes, float | None]:
-        status, body, wait = await self._send("POST", self._address, msgspec.json.encode(message))
-        if status == 413:  # noqa: PLR2004
-            raise AnswerTooLarge(f"{self.url}: HTTP 413, the request is too large")
-        if status != 200 and not rpc_envelope.is_envelope(body):  # noqa: PLR2004
-            raise NodeUnavailable(f"{self.url}: HTTP {status}", wait)
-        return body, wait
-
-    async def _send(self, verb: str, target: URL, data: bytes | None) -> tuple[int, bytes, float | None]:
-        """Return status, body and the wait in seconds that the node asks for."""
-        headers = {"Content-Type": "application/json"} if data is not None else None
-        try:
-            async with self._open().request(
-                verb, target, data=data, headers=headers, allow_redirects=False
-            ) as response:
-                wait = _seconds(response.headers.get("Retry-After"))
-                self._refuse(response.status, wait)
-                return response.status, await self._body(response), wait
-        except TimeoutError:
-            raise NodeUnavailable(f"{self.url}: no answer within {self._timeout.total:g} s") from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise NodeUnavailable(f"{self.url}: {_reason(error)}") from None
-
-    def _refuse(self, status: int, wait: float | None) -> None:
-        if status in {401, 403}:
-            raise NodeUnavailable(f"{self.url}: HTTP {status}, the node refuses the user or password")
-        if status == 429:  # noqa: PLR2004
-            raise NodeUnavailable(f"{self.url}: HTTP 429, too many requests", wait)
-
-    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
-        parts: list[bytes] = []
-        size = 0
-        async for part in response.content.iter_any():
-            size += len(part)
-            if size > LARGEST_BODY:
-                response.close()
-                raise AnswerTooLarge(f"{self.url}: the answer is larger than {LARGEST_BODY} bytes")
-            parts.append(part)
-        return b"".join(parts)
-
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            trace = aiohttp.TraceConfig()
-            trace.on_connection_create_end.append(self._connected)
-            self._session = aiohttp.ClientSession(
-                headers=self._headers,
-                timeout=self._timeout,
-                trace_configs=[trace],
-                cookie_jar=aiohttp.DummyCookieJar(),
-            )
-        return self._session
-
-    async def _connected(self, *_: object) -> None:
-        """Whatever is at the other end of a new connection has yet to prove which chain it serves."""
-        self.verified = False
+log = structlog.get_logger()
 
 
 class Rpc:
@@ -183,26 +47,34 @@ class Rpc:
         self._verify = verify
         self._monotonic = monotonic
 
+    def now(self) -> float:
+        """Return the moment by which waits are measured, in seconds."""
+        return self._monotonic()
+
+    @property
+    def in_use(self) -> Node:
+        """The endpoint lent last, else the one that is lent first."""
+        return self._lent or self._order[0]
+
     @asynccontextmanager
     async def node(self) -> AsyncIterator[Node]:
         """Lend one endpoint for one consistent read, verified since its last connection or failure.
 
-        The same one is lent until a NodeUnavailable raised inside takes it out of use for a while.
+        The same one is lent until a NodeUnavailable raised inside takes it out of use for a while, or it is
+        set aside. One that misbehaves gives way to the others; NodeMisbehaved is raised once all of them do.
         Raises NodeUnavailable when every endpoint has asked for a wait that is not over.
         """
-        self._lent = node = self._choose()
-        self._order.remove(node)
-        self._order.insert(0, node)
+        node = await self._proven()
         try:
-            await self._prove(node)
             yield node
+            await self._prove(node)  # what came over a new connection counts only if it is of this chain
         except NodeUnavailable as error:
             self._failed(node, error)
             raise
         except NodeMisbehaved as error:
-            node.verified, node.state, node.error = False, "down", str(error)
-            raise
-        node.failures, node.down_until, node.state, node.error = 0, 0.0, "up", None
+            self._refuse(node, error)
+            raise self._verdict_of_all(error) from error
+        _worked(node)
 
     @asynccontextmanager
     async def aside(self) -> AsyncIterator[Node]:
@@ -210,6 +82,28 @@ class Rpc:
         node = self._choose()
         await self._prove(node)
         yield node
+
+    async def ask(self, node: Node, question: Callable[[Node], Awaitable[T]], within: float) -> T:
+        """Ask one endpoint, in use or not, within so many seconds, once it is proven.
+
+        Raises ChainError. Whatever becomes of it, the endpoint in use stays so, unless it misbehaves.
+        """
+        if (rest := max(node.asked_until, node.down_until) - self.now()) > 0:
+            raise NodeUnavailable(f"{node.error or node.url}; it is left alone for {rest:.0f} s more", rest)
+        try:
+            async with asyncio.timeout(within):
+                await self._prove(node)
+                answer = await question(node)
+        except (TimeoutError, NodeUnavailable) as error:
+            told = error if isinstance(error, NodeUnavailable) else _late(node, within)
+            if node is not self.in_use:
+                self._failed(node, told)
+            raise told from None
+        except NodeMisbehaved as error:
+            self._refuse(node, error)
+            raise
+        _worked(node)
+        return answer
 
     def distrust(self, reason: str) -> None:
         """Take the endpoint lent last out of use for a while, although it answers."""
@@ -228,8 +122,31 @@ class Rpc:
             await node.close()
 
     def health(self) -> tuple[EndpointHealth, ...]:
-        """Return each endpoint's state: up, down or unknown (not asked yet)."""
-        return tuple(EndpointHealth(each.url, each.state, each.height, each.error) for each in self.nodes)
+        """Return each endpoint's state: up, down, unknown (not asked yet), lagging or disagrees."""
+        return tuple(_health(each) for each in self.nodes)
+
+    async def _proven(self) -> Node:
+        """Take into use the best endpoint that proves its chain.
+
+        The one in use is not replaced in silence: what was read from it must not be mixed with what follows.
+        """
+        while True:
+            before, self._lent = self._lent, self._choose()
+            node = self._lent
+            self._order.remove(node)
+            self._order.insert(0, node)
+            try:
+                await self._prove(node)
+            except NodeUnavailable as error:
+                self._failed(node, error)
+                raise
+            except NodeMisbehaved as error:
+                self._refuse(node, error)
+                verdict = self._verdict_of_all(error)
+                if node is before or isinstance(verdict, NodeMisbehaved):
+                    raise verdict from error
+            else:
+                return node
 
     async def _prove(self, node: Node) -> None:
         async with node.lock:
@@ -238,48 +155,63 @@ class Rpc:
                 node.verified = True
 
     def _choose(self) -> Node:
-        now = self._monotonic()
-        for node in self._order:
-            if node.down_until <= now:
-                return node
-        for node in self._order:
-            if node.asked_until <= now:
-                return node
-        soonest = min(self._order, key=lambda each: each.asked_until)
+        """Return the first endpoint that is neither failing nor set aside; else the least bad one.
+
+        One that is refused is lent only when all are.
+        """
+        now = self.now()
+        serving = (
+            [each for each in self._order if each.use is not Use.NEVER]
+            or [each for each in self._order if not each.misbehaves]
+            or self._order
+        )
+        ready = [each for each in serving if each.down_until <= now]
+        ready = ready or [each for each in serving if each.asked_until <= now]
+        if ready:
+            return min(ready, key=lambda each: each.use)
+        soonest = min(serving, key=lambda each: each.asked_until)
         wait = soonest.asked_until - now
         raise NodeUnavailable(f"{soonest.error}; it asked to wait {wait:.0f} s more", wait)
 
     def _failed(self, node: Node, error: NodeUnavailable) -> None:
-        now = self._monotonic()
+        now = self.now()
         node.failures += 1
         node.verified, node.state, node.error = False, "down", str(error)
         node.asked_until = now + (error.retry_after or 0.0)
         node.down_until = max(node.asked_until, now + min(LONGEST_BACKOFF, 2.0 ** min(node.failures, 10) / 2))
         self._order.remove(node)
         self._order.append(node)
+        others = [each.asked_until for each in self.nodes if each is not node and each.use is not Use.NEVER]
+        if error.retry_after is not None and others:
+            # The wait is this endpoint's alone: another may be asked at once.
+            error.retry_after = min(error.retry_after, max(0.0, min(others) - now)) or None
+
+    def _refuse(self, node: Node, error: NodeMisbehaved) -> None:
+        """Never use an endpoint again until it was proven anew."""
+        if node.error != str(error):
+            log.error("endpoint.refused", endpoint=node.url, reason=str(error))
+        node.verified, node.state, node.error, node.verdict = False, "down", str(error), None
+        node.misbehaves = True
+        self._order.remove(node)
+        self._order.append(node)
+
+    def _verdict_of_all(self, error: NodeMisbehaved) -> NodeMisbehaved | NodeUnavailable:
+        """Return what one endpoint's misbehaviour means to the chain: little, while another may serve it."""
+        if not all(each.misbehaves for each in self.nodes):
+            return NodeUnavailable(f"{error}; the other endpoints are asked instead")
+        return NodeMisbehaved("; ".join(dict.fromkeys(str(each.error) for each in self.nodes)))
 
 
-def _authorization(address: URL) -> dict[str, str]:
-    if not address.user and not address.password:
-        return {}
-    return {"Authorization": aiohttp.encode_basic_auth(address.user or "", address.password or "")}
+def _worked(node: Node) -> None:
+    node.failures, node.down_until, node.state, node.error = 0, 0.0, "up", None
+    node.misbehaves = False
 
 
-def _shown(address: URL) -> str:
-    """Return the URL without what may be a secret: providers put their keys into path and query."""
-    rest = "/…" if address.path not in {"", "/"} or address.query_string else ""
-    return f"{address.origin()}{rest}"
+def _late(node: Node, within: float) -> NodeUnavailable:
+    return NodeUnavailable(f"{node.url}: no answer within {within:g} s")
 
 
-def _seconds(header: str | None) -> float | None:
-    """Return the seconds of a Retry-After header; its other form, a date, counts as absent."""
-    return float(header) if header is not None and header.isascii() and header.isdigit() else None
-
-
-def _reason(error: BaseException) -> str:
-    """Return what went wrong without anything of the request."""
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return f"cannot connect: {error.os_error.strerror or type(error.os_error).__name__}"
-    if isinstance(error, aiohttp.ServerDisconnectedError):
-        return "the node closed the connection"
-    return type(error).__name__
+def _health(node: Node) -> EndpointHealth:
+    if node.verdict is None or node.state == "down":
+        return EndpointHealth(node.url, node.state, node.height, node.error)
+    return EndpointHealth(node.url, node.verdict.state, node.height, node.verdict.reason)

@@ -10,9 +10,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from chains import rpc as rpc_module
+from chains import rpc_node
 from chains.base import EndpointHealth, NodeMisbehaved, NodeUnavailable
-from chains.rpc import AnswerTooLarge, MethodMissing, Rpc, RpcError
+from chains.rpc import AnswerTooLarge, MethodMissing, Node, Rpc, RpcError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -156,11 +156,12 @@ async def test_a_bad_answer_means_unknown(stub: Stub, rpc: Rpc, answer: Answer, 
         pytest.param(
             raw("busy", 429, **{"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}), None, id="429-with-a-date"
         ),
+        pytest.param(raw("no", 429, **{"Retry-After": "9" * 400}), 3600.0, id="429-for-ages"),
         pytest.param(failing(-32005, "limit"), 1.0, id="code-32005"),
         pytest.param(failing(-32005, "limit", 429, **{"Retry-After": "9"}), 9.0, id="code-32005-with-429"),
     ],
 )
-async def test_a_limit_tells_how_long_to_wait(
+async def test_h46_a_limit_tells_how_long_to_wait(
     stub: Stub, rpc: Rpc, answer: Answer, wait: float | None
 ) -> None:
     stub.answer = answer
@@ -223,7 +224,7 @@ async def reset(_: Any) -> web.StreamResponse:
 async def test_a_body_above_the_limit_is_refused(
     stub: Stub, rpc: Rpc, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rpc_module, "LARGEST_BODY", 1000)
+    monkeypatch.setattr(rpc_node, "LARGEST_BODY", 1000)
     stub.answer = lambda body: reply({"id": body["id"], "result": "x" * 2000})
 
     with pytest.raises(AnswerTooLarge):
@@ -432,7 +433,7 @@ async def test_a_wait_that_the_only_endpoint_asked_for_is_kept(stub: Stub) -> No
 async def test_an_endpoint_proves_its_chain_before_use_and_after_each_failure(stub: Stub) -> None:
     proofs: list[object] = []
 
-    async def verify(node: rpc_module.Node) -> None:
+    async def verify(node: Node) -> None:
         proofs.append(await node.call("chain", [2]))
 
     rpc = Rpc([stub.url], verify)
@@ -453,7 +454,7 @@ async def test_an_endpoint_proves_its_chain_before_use_and_after_each_failure(st
 async def test_an_endpoint_proves_its_chain_again_on_a_new_connection(stub: Stub) -> None:
     proofs: list[object] = []
 
-    async def verify(node: rpc_module.Node) -> None:
+    async def verify(node: Node) -> None:
         proofs.append(await node.call("chain", [2]))
 
     rpc = Rpc([stub.url], verify)
@@ -462,7 +463,7 @@ async def test_an_endpoint_proves_its_chain_again_on_a_new_connection(stub: Stub
     await ask(rpc)
     await ask(rpc)
 
-    assert 3 == len(proofs)
+    assert 1 + 3 == len(proofs)
     await rpc.close()
 
 
@@ -487,3 +488,25 @@ async def test_a_node_of_another_chain_is_named_and_stays_refused(stub: Stub) ->
 
 async def test_an_endpoint_is_unknown_before_it_was_asked(stub: Stub, rpc: Rpc) -> None:
     assert (EndpointHealth(stub.url.rstrip("/"), "unknown"),) == rpc.health()
+
+
+async def test_h71_what_came_over_a_new_connection_counts_only_once_that_is_proven(stub: Stub) -> None:
+    """The node is exchanged between two requests of one read."""
+    chains = ["ours"]
+
+    async def verify(node: Node) -> None:
+        if await node.call("chain", [chains[0]]) != ["ours"]:
+            raise NodeMisbehaved("another chain")
+
+    rpc = Rpc([stub.url], verify)
+    stub.answer = closing
+
+    async def read() -> None:
+        async with rpc.node() as node:
+            await node.call("first")
+            chains[0] = "theirs"
+            await node.call("second")
+
+    with pytest.raises(NodeMisbehaved, match="another chain"):
+        await read()
+    await rpc.close()
