@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
-
-from pydantic import Field, model_validator
+from typing import TYPE_CHECKING, Any
 
 from chains import bitcoin_calls as ask
 from chains import keys
@@ -23,22 +21,28 @@ from chains.base import (
     NodeMisbehaved,
     NodeUnavailable,
     Reading,
+    Recovery,
     Tip,
     Transfer,
 )
 from chains.bitcoin_check import Checker
 from chains.bitcoin_coins import COINS, DECIMALS, GENESIS, PEGOUT_MATURITY, decimal, name_of
+from chains.bitcoin_config import Config
+from chains.bitcoin_elsewhere import elsewhere
 from chains.bitcoin_mempool import MempoolReader, Unconfirmed
 from chains.bitcoin_reader import BlockReader
+from chains.bitcoin_recovery import recover
 from chains.bitcoin_wire import Output, outpoint, outpoint_text
-from chains.config import ChainConfig, Depth, base_units
-from chains.rpc import Node, Rpc
+from chains.config import base_units
+from chains.rpc import Node, Rpc, Survey
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
 
-    from chains.base import Watched
+    from chains.base import Holding, Watched
     from chains.bitcoin_block import Block
+
+__all__ = ["Adapter", "Config"]
 
 _DRIFT = timedelta(hours=2)
 """Consensus: a block's time may lie two hours ahead of its node's clock (MAX_FUTURE_BLOCK_TIME)."""
@@ -50,53 +54,6 @@ _INPUT_SIZE = {"p2pkh": 148, "p2sh-p2wpkh": 91, "p2wpkh": 68, "p2tr": 58}
 """Virtual bytes that one input of each script adds to a transaction."""
 
 
-class Config(ChainConfig):
-    """The keys of a chain of kind "bitcoin".
-
-    `genesis` is pinned by coin and network unless given. `rest`: fetch blocks by REST where the node offers
-    it. `stale_after` seconds without a new block the node counts as stalled, and no deadline passes; 0 is
-    never, and what test networks do where nothing is set.
-    """
-
-    kind: Literal["bitcoin"]
-    coin: Literal["bitcoin", "litecoin", "dogecoin"]
-    network: Literal["mainnet", "testnet", "testnet4", "signet", "regtest"] = "mainnet"
-    genesis: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
-    rest: bool = True
-    stale_after: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
-
-    @model_validator(mode="after")
-    def _exists(self) -> Self:
-        names = [network for coin, network in GENESIS if coin == self.coin]
-        if self.network not in names:
-            raise ValueError(f"{self.coin} has no network {self.network}; write one of {', '.join(names)}")
-        return self
-
-    @model_validator(mode="after")
-    def _has_a_public_key(self) -> Self:
-        try:
-            if self.xpub is not None:
-                keys.PublicKey.parse(self.xpub, keys.network(self.coin, self.network), self.script)
-        except AddressError as error:
-            raise ValueError(f"xpub: {error}") from None
-        return self
-
-    @model_validator(mode="after")
-    def _dust_fits(self) -> Self:
-        base_units(self.dust, DECIMALS)
-        return self
-
-    @model_validator(mode="after")
-    def _has_no_finality(self) -> Self:
-        depths: list[Depth] = [
-            self.confirmations,
-            *(each.confirmations for each in self.confirmations_by_amount),
-        ]
-        if any(isinstance(depth, str) for depth in depths):
-            raise ValueError(f"{self.coin} has no safe or finalized blocks; write confirmations as a number")
-        return self
-
-
 class Adapter:
     """States facts about one chain of Bitcoin's family; see `chains.base.ChainAdapter`."""
 
@@ -104,6 +61,7 @@ class Adapter:
     clock_drift = _DRIFT
     span = 50
     has_mempool = True
+    namespace = None
 
     def __init__(self, name: str, config: Config, clock: Callable[[], datetime]) -> None:
         """Raise AddressError for a key that does not fit the coin, the network or the script."""
@@ -116,8 +74,9 @@ class Adapter:
         self._network = keys.network(config.coin, config.network)
         self._key = keys.PublicKey.parse(config.xpub, self._network, config.script) if config.xpub else None
         self._rpc = Rpc(config.rpc, self._verify)
+        self._survey = Survey(self._rpc, ask.height, ask.block_hash, config.agreement)
         self._blocks = BlockReader(self._coin.dialect, rest=config.rest)
-        self._mempool = MempoolReader(self._coin.dialect)
+        self._mempool = MempoolReader(self._coin.dialect, clock, fee_target=config.zero_conf_fee_target)
 
     async def open(self) -> None:
         """Connect to one node and prove that its chain has the right block 0."""
@@ -168,16 +127,38 @@ class Adapter:
             endpoint=self._rpc.nodes.index(node),
         )
 
+    async def recover(self, first: int, last: int, watched: Watched) -> Recovery:
+        """Look for our scripts in the filters of pruned blocks, and among the unspent outputs."""
+        async with self._node() as node:
+            found = await recover(node, first, last, watched.scripts)
+        return Recovery(
+            tuple(self._transfer(output, block=ref) for ref, output in found.outputs), found.proven
+        )
+
     async def mempool(self, watched: Watched) -> Mempool:
         """Return the unconfirmed transfers and who spends the watched outpoints now."""
         async with self._node() as node:
             deposits, spent = await self._mempool.read(node, watched)
         transfers = tuple(each for deposit in deposits for each in self._unconfirmed(deposit))
-        return Mempool(transfers, spent, self._rpc.nodes.index(node))
+        missed = await elsewhere(self._rpc, node, watched.unconfirmed - self._mempool.listed)
+        return Mempool(transfers, spent, self._rpc.nodes.index(node), missed)
 
     def distrust(self, reason: str) -> None:
         """Set the endpoint that answered last aside for a while."""
         self._rpc.distrust(reason)
+
+    async def agree(self, block: BlockRef) -> None:
+        """Raise NodeUnavailable unless enough endpoints show this block at its height."""
+        await self._survey.agree(block)
+
+    async def survey(self) -> None:
+        """Look at every endpoint's head, and set aside what lags or is on another fork; never raises."""
+        await self._survey.look()
+
+    async def holdings(self, first: BlockRef, last: BlockRef, addresses: Sequence[str]) -> Sequence[Holding]:
+        """Return nothing: this kind of chain keeps no balances."""
+        del first, last, addresses
+        return ()
 
     async def check(self) -> tuple[Finding, ...]:
         """Probe every endpoint for `watcher check`."""
@@ -247,7 +228,7 @@ class Adapter:
         try:
             async with self._rpc.node() as node:
                 yield node
-        except NodeUnavailable:
+        except (NodeUnavailable, NodeMisbehaved):
             self._mempool.forget()
             raise
 
@@ -271,7 +252,9 @@ class Adapter:
 
     def _unconfirmed(self, deposit: Unconfirmed) -> list[Transfer]:
         return [
-            self._transfer(output, block=None, spends=deposit.spends, seen_at=deposit.seen_at)
+            self._transfer(
+                output, block=None, spends=deposit.spends, seen_at=deposit.seen_at, risk=deposit.risk
+            )
             for output in deposit.outputs
             if output.value
         ]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from chains.base import BlockRef, ChainMoved, NodeUnavailable
+from chains.base import BlockRef, BlocksMissing, ChainMoved, NodeUnavailable
 from chains.rpc import RpcError
 
 if TYPE_CHECKING:
@@ -68,6 +68,11 @@ async def chain_info(node: Node) -> ChainInfo:
     return info
 
 
+async def kept_from(node: Node) -> int:
+    """Return the height of the first block whose contents a pruned node still has; 0 if it keeps all."""
+    return (await chain_info(node)).pruneheight
+
+
 async def network_info(node: Node) -> NetworkInfo:
     """Return the node's version and peers."""
     info: NetworkInfo = await node.call("getnetworkinfo", of=NetworkInfo)
@@ -84,6 +89,12 @@ async def peers(node: Node) -> int:
     """Return the number of the node's connections to others."""
     count: int = await node.call("getconnectioncount", of=int)
     return count
+
+
+async def height(node: Node) -> int:
+    """Return the height of the node's best chain."""
+    found: int = await node.call("getblockcount", of=int)
+    return found
 
 
 async def genesis(node: Node) -> str:
@@ -135,9 +146,8 @@ async def raw_block(node: Node, height: int, hash_: str) -> bytes:
         if error.code == NOT_FOUND:
             raise ChainMoved(f"{node.url}: the node has lost block {hash_}") from error
         if error.code == MISC_ERROR and "pruned" in error.message:
-            raise NodeUnavailable(
-                f"{node.url}: block {height} is pruned; add a node that has it, or prune less"
-            ) from error
+            message = f"{node.url}: block {height} is pruned; add a node that has it, or prune less"
+            raise BlocksMissing(message, height, height) from error
         raise
     return unhex(text, "getblock")
 
@@ -145,13 +155,22 @@ async def raw_block(node: Node, height: int, hash_: str) -> bytes:
 async def fee_rate(node: Node, blocks: int) -> int:
     """Return the fee, in base units per 1,000 virtual bytes, that gets a transaction into so many blocks.
 
-    A node that has seen too little to estimate it answers the least that it relays.
+    A node that cannot estimate it (it has seen too little, or keeps no estimates) answers the least that it
+    relays.
     """
-    estimate = await node.call("estimatesmartfee", [blocks], of=_Estimate)
-    if estimate.feerate > 0:
-        return base_units(estimate.feerate)
+    estimate = await _estimate(node, blocks)
+    if estimate > 0:
+        return base_units(estimate)
     least = (await mempool_info(node)).mempoolminfee
     return base_units(max(least, (await network_info(node)).relayfee))
+
+
+async def _estimate(node: Node, blocks: int) -> Decimal:
+    try:
+        estimate = await node.call("estimatesmartfee", [blocks], of=_Estimate)
+    except RpcError:
+        return Decimal(0)
+    return Decimal(estimate.feerate)
 
 
 def base_units(coins: Decimal) -> int:

@@ -19,6 +19,7 @@ from chains.bitcoin_wire import (
     double_sha256,
     inputs,
     read_flags,
+    signals_replacement,
     skip_inputs,
     skip_outputs,
     skip_witnesses,
@@ -30,11 +31,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """Every outpoint that a transaction spends, in the bytes of its inputs, and its watched outputs."""
+    """Every outpoint that a transaction spends, in the bytes of its inputs, and its watched outputs.
+
+    `replaceable`: it says so itself (BIP-125).
+    """
 
     txid: str
     inputs: list[bytes]
     outputs: list[Output]
+    replaceable: bool = False
 
 
 def parse_transaction(data: bytes, txid: str, dialect: Dialect, scripts: Collection[bytes]) -> Transaction:
@@ -60,7 +65,8 @@ def _parse(data: bytes, txid: str, dialect: Dialect, scripts: Collection[bytes])
         raise WireError(f"transaction {txid} has {len(data)} bytes and should have {tail + 4}")
     if double_sha256(data[:4] + data[body:end] + data[-4:])[::-1].hex() != txid:
         raise WireError(f"the node gave another transaction's bytes for {txid}")
-    return Transaction(txid, inputs(data, body), _watched(data, outputs_at, txid, scripts))
+    watched = _watched(data, outputs_at, txid, scripts)
+    return Transaction(txid, inputs(data, body), watched, signals_replacement(data, body))
 
 
 def _watched(data: bytes, i: int, txid: str, scripts: Collection[bytes]) -> list[Output]:

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 OUTPOINT = 36
 HASH = 32
+_FINAL_SEQUENCE = 0xFFFFFFFE
+"""BIP-125: an input with a lower sequence number may be replaced."""
 WITNESS = 0x01
 MWEB = 0x08
 
@@ -127,6 +129,17 @@ def inputs(data: bytes, i: int) -> list[bytes]:
         found.append(data[i : i + OUTPOINT])
         size, i = compact(data, i + OUTPOINT)
         i += size + 4
+    return found
+
+
+def signals_replacement(data: bytes, i: int) -> bool:
+    """Tell whether an input at `i` announces that it may be replaced (BIP-125: by its sequence number)."""
+    count, i = compact(data, i)
+    found = False
+    for _ in range(count):
+        size, i = compact(data, i + OUTPOINT)
+        i += size + 4
+        found |= int.from_bytes(data[i - 4 : i], "little") < _FINAL_SEQUENCE
     return found
 
 
