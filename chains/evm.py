@@ -9,20 +9,22 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from chains.base import AddressError, BlockRef, Mempool, NodeMisbehaved, NodeUnavailable, Tip
+from chains.base import AddressError, BlockRef, Mempool, NodeMisbehaved, NodeUnavailable, Recovery, Tip
 from chains.evm_blocks import Header, quantity, reference
 from chains.evm_check import Checker
 from chains.evm_config import Config, assets
 from chains.evm_endpoint import Prover
+from chains.evm_holdings import Holdings
 from chains.evm_reader import Reader
 from chains.keys import EvmPublicKey, checksum, evm_key
-from chains.rpc import Rpc, RpcError
+from chains.rpc import Rpc, RpcError, Survey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from chains.base import Asset, EndpointHealth, Finding, Reading, Watched
+    from chains.base import Asset, EndpointHealth, Finding, Holding, Reading, Watched
+    from chains.rpc import Node
 
 __all__ = ["Adapter", "Config"]
 
@@ -37,6 +39,7 @@ class Adapter:
     """One chain of the Ethereum family behind one or several endpoints."""
 
     has_mempool = False
+    namespace = "eip155"
     span = 200
     clock_drift = timedelta(seconds=15)
     """A block's time is the begin of its slot: it was made at most a slot (12 s) and its broadcast later."""
@@ -48,18 +51,20 @@ class Adapter:
         self._clock = clock
         self._assets = assets(config)
         self._key = EvmPublicKey.parse(config.xpub) if config.xpub is not None else None
-        self._reader = Reader(config, self._assets)
+        self._reader = Reader(name, config, self._assets)
+        self._holdings = Holdings(name, self._assets)
         self._prover = Prover(name, config, self._assets)
         self._rpc = Rpc(config.rpc, self._prover.prove, timeout=TIMEOUT)
+        self._survey = Survey(self._rpc, _height, _hash, config.agreement)
         self._checker = Checker(self._rpc, self._prover, config, clock)
 
     @property
     def contract_transfers(self) -> str:
-        """How value moved inside contracts is found: traces, parity or none."""
+        """How value moved inside contracts is found: traces, parity, logs, balance or none."""
         return self._prover.best
 
     async def open(self) -> None:
-        """Prove one endpoint anew: chain id, genesis, the tokens' decimals, its trace format."""
+        """Prove one endpoint anew: chain id, genesis, the tokens' decimals, what it offers."""
         self._prover.forget()
         for node in self._rpc.nodes:
             node.verified = False
@@ -90,22 +95,20 @@ class Adapter:
     async def block(self, height: int) -> BlockRef | None:
         """Return the block at that height, None above the node's head."""
         async with self._rpc.node() as node:
-            found = await node.call("eth_getBlockByNumber", [hex(height), False], of=Header | None)
-            if found is None:
-                return None
-            if quantity(found.number) != height:
-                raise NodeMisbehaved(
-                    f"{node.url}: asked for block {height}, the node gave {found.number[:20]}"
-                )
-            return reference(found)
+            return await _block(node, height)
 
     async def read(self, first: int, last: int, watched: Watched) -> Reading:
         """Return the blocks from `first` to `last` and every credit in them, from one endpoint."""
         if not 0 <= first <= last:
             raise ValueError(f"no range of blocks: {first} to {last}")
         async with self._rpc.node() as node:
-            reading = await self._reader.read(node, self._prover.traces(node), first, last, watched)
+            reading = await self._reader.read(node, self._prover.offer(node), first, last, watched)
         return replace(reading, endpoint=self._rpc.nodes.index(node))
+
+    async def recover(self, first: int, last: int, watched: Watched) -> Recovery:
+        """Return nothing: no endpoint can look for an address in blocks that it lacks."""
+        del first, last, watched
+        return Recovery()
 
     async def mempool(self, watched: Watched) -> Mempool:  # noqa: ARG002 - nothing unconfirmed proves anything
         """Return nothing: an unconfirmed transaction can still fail, or never be mined."""
@@ -115,13 +118,34 @@ class Adapter:
         """Set the endpoint that answered last aside for a while."""
         self._rpc.distrust(reason)
 
+    async def agree(self, block: BlockRef) -> None:
+        """Raise NodeUnavailable unless enough endpoints show this block at its height."""
+        await self._survey.agree(block)
+
+    async def survey(self) -> None:
+        """Look at every endpoint's head, and set aside what lags or is on another fork; never raises."""
+        await self._survey.look()
+
+    async def holdings(self, first: BlockRef, last: BlockRef, addresses: Sequence[str]) -> Sequence[Holding]:
+        """Return what these addresses held of each asset at the end of two blocks, as one endpoint says.
+
+        () if the endpoint gives no balances by a block's hash; BlocksMissing if it has thrown them away.
+        """
+        async with self._rpc.aside() as node:
+            if not self._prover.by_hash(node):
+                return ()
+            return await self._holdings.between(node, first, last, addresses)
+
     async def check(self) -> tuple[Finding, ...]:
         """Probe every endpoint for `watcher check`."""
         return await self._checker.findings()
 
     def health(self) -> tuple[EndpointHealth, ...]:
         """Return what is known of each endpoint."""
-        return self._rpc.health()
+        return tuple(
+            replace(health, contract_transfers=self._prover.mode_of(node))
+            for node, health in zip(self._rpc.nodes, self._rpc.health(), strict=True)
+        )
 
     def assets(self) -> tuple[Asset, ...]:
         """Return the native coin, then the tokens of the allow-list."""
@@ -159,6 +183,24 @@ class Adapter:
         if contract is None:
             return f"ethereum:{address}{chain}?value={amount}"
         return f"ethereum:{contract}{chain}/transfer?address={address}&uint256={amount}"
+
+
+async def _height(node: Node) -> int:
+    return quantity(await node.call("eth_blockNumber", of=str))
+
+
+async def _hash(node: Node, height: int) -> str | None:
+    found = await _block(node, height)
+    return None if found is None else found.hash
+
+
+async def _block(node: Node, height: int) -> BlockRef | None:
+    found = await node.call("eth_getBlockByNumber", [hex(height), False], of=Header | None)
+    if found is None:
+        return None
+    if quantity(found.number) != height:
+        raise NodeMisbehaved(f"{node.url}: asked for block {height}, the node gave {found.number[:20]}")
+    return reference(found)
 
 
 def _tagged(answer: Header | RpcError | None, head: int) -> int | None:

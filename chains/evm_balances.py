@@ -1,66 +1,81 @@
-"""Credits of tokens whose logs alone cannot be trusted, held against the balance (`verify_balance`).
-
-Fee on transfer: the log says 100, 90 arrive. Worse: a log without any movement. What did not arrive in the
-block is taken off the block's credits to that account, from the last one backwards.
-"""
+"""Balances at the end of a block, of the coin and of tokens, always by the block's hash."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chains.base import NodeUnavailable
 from chains.evm_blocks import quantity
-from chains.evm_moves import reduced
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from chains.evm_blocks import Block
-    from chains.evm_moves import Credit
     from chains.rpc import Node
 
 _BALANCE_OF = "0x70a08231" + "0" * 24
+_REMEMBERED = 4
+"""Blocks whose balances are kept: the end of one read is the beginning of the next."""
 
 
-async def confirmed(
-    node: Node,
-    block: Block,
-    contracts: Mapping[str, str],
-    found: Sequence[tuple[str, Credit]],
-    expected: Mapping[tuple[str, bytes], int],
-) -> list[tuple[str, Credit]]:
-    """Return the credits that the balances of their accounts bear out.
+class Held(NamedTuple):
+    """What an account holds of an asset."""
 
-    `contracts` by asset; `expected` is what the block's logs say that an account's balance grew by.
-    """
-    kept: list[tuple[str, Credit]] = []
-    accounts = list(dict.fromkeys((credit.asset, credit.account) for _, credit in found))
-    grown = await _growth(node, block, [(contracts[asset], holder) for asset, holder in accounts])
-    for key, growth in zip(accounts, grown, strict=True):
-        own = [(txid, credit) for txid, credit in found if (credit.asset, credit.account) == key]
-        amounts = reduced([credit.amount for _, credit in own], max(0, expected[key] - growth))
-        kept += [
-            (txid, each._replace(amount=left))
-            for (txid, each), left in zip(own, amounts, strict=True)
-            if left
-        ]
-    return kept
+    asset: str
+    account: bytes
 
 
-async def _growth(node: Node, block: Block, accounts: Sequence[tuple[str, bytes]]) -> list[int]:
-    """Return by how much each balance grew from the block's parent to the block."""
-    requests: list[tuple[str, list[Any]]] = []
-    for contract, holder in accounts:
-        call = {"to": contract, "data": _BALANCE_OF + holder.hex()}
-        requests += [("eth_call", [call, {"blockHash": each}]) for each in (block.parent_hash, block.hash)]
-    balances = [_balance(each) for each in await node.calls(requests, of=str)]
-    return [after - before for before, after in zip(balances[::2], balances[1::2], strict=True)]
+class Balances:
+    """Asks for balances, and remembers those at the blocks where reads ended."""
 
+    def __init__(self, contracts: Mapping[str, str]) -> None:
+        """`contracts` of the tokens, by asset; any other asset is the chain's own coin."""
+        self._contracts = contracts
+        self._known: OrderedDict[str, dict[Held, int]] = OrderedDict()
 
-def _balance(answer: str) -> int:
-    """Return a balance; there is none yet in the block before the contract was made."""
-    if answer == "0x":
-        return 0
-    if len(answer) < 2 + 64:
-        raise NodeUnavailable("the node gave no balance of a token")
-    return quantity(answer[:66])
+    async def at(self, node: Node, wanted: Iterable[tuple[str, Held]]) -> dict[tuple[str, Held], int]:
+        """Return balances by block hash and holding; what is remembered is not asked for again."""
+        found: dict[tuple[str, Held], int] = {}
+        asked: list[tuple[str, Held]] = []
+        for each in wanted:
+            known = self._known.get(each[0], {}).get(each[1])
+            if known is None:
+                asked.append(each)
+            else:
+                found[each] = known
+        answers = await node.calls([self._request(*each) for each in asked], of=str)
+        await self._no_contract(
+            node, [each for each, text in zip(asked, answers, strict=True) if text == "0x"]
+        )
+        return found | {each: self._amount(each[1], text) for each, text in zip(asked, answers, strict=True)}
+
+    def remember(self, block: str, balances: Mapping[Held, int]) -> None:
+        """Keep the balances at the end of a block for the next read; the oldest are forgotten."""
+        self._known.setdefault(block, {}).update(balances)
+        self._known.move_to_end(block)
+        while len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+
+    async def _no_contract(self, node: Node, empty: Sequence[tuple[str, Held]]) -> None:
+        """Make sure that where a token gave no bytes for a balance, there is no contract in that block."""
+        tokens = [(block, contract) for block, held in empty if (contract := self._contracts.get(held.asset))]
+        requests = [("eth_getCode", [contract, {"blockHash": block}]) for block, contract in tokens]
+        if any(code != "0x" for code in (await node.calls(requests, of=str) if requests else ())):
+            raise NodeUnavailable(f"{node.url}: the node gave no balance of a token")
+
+    def _request(self, block: str, held: Held) -> tuple[str, list[Any]]:
+        contract = self._contracts.get(held.asset)
+        if contract is None:
+            return "eth_getBalance", ["0x" + held.account.hex(), {"blockHash": block}]
+        call = {"to": contract, "data": _BALANCE_OF + held.account.hex()}
+        return "eth_call", [call, {"blockHash": block}]
+
+    def _amount(self, held: Held, answer: str) -> int:
+        """Return a balance; there is none yet in the block before a token was made."""
+        if held.asset not in self._contracts:
+            return quantity(answer)
+        if answer == "0x":
+            return 0
+        if len(answer) < 2 + 64:
+            raise NodeUnavailable("the node gave no balance of a token")
+        return quantity(answer[:66])

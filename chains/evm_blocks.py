@@ -49,6 +49,8 @@ class Block(msgspec.Struct, rename="camel", frozen=True, gc=False):
     timestamp: str
     transactions: list[Tx]
     logs_bloom: str = ""
+    receipts_root: str = ""
+    transactions_root: str = ""
 
 
 class Log(msgspec.Struct, rename="camel", frozen=True, gc=False):
@@ -73,6 +75,8 @@ class Receipt(msgspec.Struct, rename="camel", frozen=True, gc=False):
     status: str | None = None
     contract_address: str | None = None
     logs_bloom: str = ""
+    type: str = "0x0"
+    cumulative_gas_used: str = ""
 
     @property
     def succeeded(self) -> bool:

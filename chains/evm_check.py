@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from chains import evm_modes
 from chains.base import ChainError, Finding, NodeMisbehaved
 from chains.evm_blocks import Header, reference
-from chains.evm_endpoint import NONE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +46,7 @@ class Checker:
         except ChainError as error:
             return [Finding("reachable", ok=False, detail=str(error))]
         try:
-            return [reached, self._chain(), self._genesis(), *await self._state(node), self._traces(node)]
+            return [reached, self._chain(), self._genesis(), *await self._state(node), *self._depth(node)]
         except ChainError as error:
             return [reached, Finding("answers", ok=False, detail=str(error))]
 
@@ -103,9 +103,19 @@ class Checker:
             "finality", ok=False if needed else None, detail=f"{detail}: the node names no such block"
         )
 
+    def _depth(self, node: Node) -> list[Finding]:
+        return [self._traces(node), self._cross_check(node)]
+
     def _traces(self, node: Node) -> Finding:
-        found = self._prover.format_of(node)
-        if found == NONE:
-            detail = "none: coins sent from inside contracts (exchanges, smart wallets) are not seen"
-            return Finding("traces", ok=None, detail=detail)
-        return Finding("traces", ok=True, detail=found)
+        """Say how what contracts move is found here, what is not seen so, and whether another does better."""
+        found, best = self._prover.mode_of(node) or evm_modes.NONE, self._prover.best
+        detail = f"{found}: {evm_modes.UNSEEN[found]}" if found in evm_modes.UNSEEN else found
+        if evm_modes.is_lesser(found, best):
+            return Finding("traces", ok=None, detail=f"{detail}; not read from: another endpoint has {best}")
+        return Finding("traces", ok=None if found in evm_modes.UNSEEN else True, detail=detail)
+
+    def _cross_check(self, node: Node) -> Finding:
+        if self._prover.by_hash(node):
+            return Finding("balances", ok=True, detail="at any block the node still has the state of")
+        detail = "not given for a block by its hash (EIP-1898): nothing is cross-checked through this node"
+        return Finding("balances", ok=None, detail=detail)

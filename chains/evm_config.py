@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from chains.base import Asset
 from chains.config import AssetConfig, ChainConfig, base_units
+from chains.evm_native_logs import EMITTER
 from chains.keys import EvmPublicKey, checksum
 
 ETHER = 60
@@ -33,8 +34,9 @@ class Config(ChainConfig):
 
     `genesis`: the hash of block 0, compared if given. `native`: the symbol of the chain's own coin, `slip44`
     its registered number. `native_emitters`: contracts whose Transfer logs repeat movements of the native
-    coin (Polygon's 0x…1010). `traces` off: value moved inside contracts is not looked for. `logs_bloom` off:
-    the chain fills the field with something else, so it proves nothing.
+    coin (Polygon's 0x…1010). `traces`: how value moved inside contracts is found; auto takes the best that an
+    endpoint offers, in this order; off: it is not looked for. `logs_bloom` off: the chain fills the field
+    with something else, so it proves nothing; `receipts_root` off: the same of that field.
     """
 
     kind: Literal["evm"] = "evm"
@@ -45,8 +47,9 @@ class Config(ChainConfig):
     slip44: Annotated[int, Field(ge=0, lt=2**31)] = ETHER
     assets: tuple[Token, ...] = ()
     native_emitters: tuple[_Address, ...] = ()
-    traces: Literal["auto", "off"] = "auto"
+    traces: Literal["auto", "traces", "parity", "logs", "balance", "off"] = "auto"
     logs_bloom: bool = True
+    receipts_root: bool = True
     clock_skew: Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)] = 60.0
 
     @model_validator(mode="after")
@@ -86,6 +89,11 @@ class Config(ChainConfig):
                 )
             if asset.symbol.casefold() in symbols:
                 raise ValueError(f"assets: {asset.symbol} stands there twice; give each token its own symbol")
+            if asset.contract.lower() == EMITTER:
+                raise ValueError(
+                    f"assets: the contract of {asset.symbol} is the one in whose name the chain logs its own "
+                    "coin; remove it"
+                )
             if asset.contract in self.native_emitters:
                 raise ValueError(
                     f"assets: the contract of {asset.symbol} is in native_emitters too; remove one of the two"

@@ -39,7 +39,7 @@ class Provider(AsyncBaseProvider):
     async def make_request(self, method: Any, params: Any) -> Any:
         """Return web3's form of an answer; what is no answer raises as it does everywhere."""
         try:
-            return {"jsonrpc": "2.0", "id": 1, "result": await self._node.call(method, params)}
+            return {"jsonrpc": "2.0", "id": 1, "result": await self._node.call(method, params, of=str)}
         except RpcError as error:
             return {"jsonrpc": "2.0", "id": 1, "error": {"code": error.code, "message": error.message}}
 

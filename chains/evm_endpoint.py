@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from chains import evm_modes
 from chains.base import NodeMisbehaved, NodeUnavailable
 from chains.evm_blocks import Header, quantity
-from chains.rpc import MethodMissing, RpcError
+from chains.evm_modes import NONE, Offer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,47 +18,56 @@ if TYPE_CHECKING:
     from chains.evm_config import Config
     from chains.rpc import Node
 
-TRACES = "traces"
-PARITY = "parity"
-NONE = "none"
-
 _log = structlog.get_logger()
 
 
 class Prover:
-    """Proves each endpoint of one chain and remembers its trace format."""
+    """Proves each endpoint of one chain and remembers what it offers.
+
+    What one offered before an outage is remembered until it is proven anew: another that offers less must
+    not take over meanwhile, as if nothing better were known.
+    """
 
     def __init__(self, name: str, config: Config, assets: Sequence[Asset]) -> None:
         self._name = name
         self._config = config
         self._tokens = [(asset, asset.contract) for asset in assets if asset.contract is not None]
-        self._formats: dict[Node, str] = {}
+        self._offers: dict[Node, Offer] = {}
+        self._proven: set[Node] = set()
 
     def forget(self) -> None:
         """Ask everything again: a node may have been replaced or set up anew."""
-        self._formats.clear()
+        self._proven.clear()
 
     @property
     def best(self) -> str:
-        """The trace format of the chain: that of any endpoint that has one."""
-        return next((each for each in self._formats.values() if each != NONE), NONE)
+        """The mode of the chain: the best of any endpoint."""
+        return min((offer.mode for offer in self._offers.values()), key=evm_modes.ORDER.index, default=NONE)
 
-    def traces(self, node: Node) -> str:
-        """Return an endpoint's trace format, for one that was proven.
+    def offer(self, node: Node) -> Offer:
+        """Return what an endpoint that was proven offers.
 
-        NodeUnavailable if it has none while another of the chain's endpoints has: what moves inside
-        contracts would be missed in silence.
+        NodeUnavailable if another of the chain's endpoints offers more: what moves inside contracts would
+        be missed, or told under another name.
         """
-        found = self._formats.get(node)
-        if found is None:
+        if node not in self._proven:
             raise NodeUnavailable(f"{node.url}: the node has to be proven again")
-        if found == NONE != self.best:
-            raise NodeUnavailable(f"{node.url}: the node cannot trace, as another of this chain can")
+        found, best = self._offers[node], self.best
+        if evm_modes.is_lesser(found.mode, best):
+            raise NodeUnavailable(
+                f"{node.url}: what contracts move is found by {found.mode} here, by {best} at another "
+                "endpoint of this chain: the node is not read from"
+            )
         return found
 
-    def format_of(self, node: Node) -> str:
-        """Return a proven endpoint's trace format."""
-        return self._formats.get(node, NONE)
+    def mode_of(self, node: Node) -> str | None:
+        """Return an endpoint's mode as it was last found; None for one that was never asked."""
+        offer = self._offers.get(node)
+        return offer.mode if offer is not None else None
+
+    def by_hash(self, node: Node) -> bool:
+        """Tell whether an endpoint gives balances at a block named by its hash."""
+        return node in self._offers and self._offers[node].by_hash
 
     async def _check_tokens(self, node: Node) -> None:
         if not self._tokens:
@@ -70,11 +80,21 @@ class Prover:
     async def prove(self, node: Node) -> None:
         """Raise NodeMisbehaved unless the endpoint serves this chain; learn what it can do the first time."""
         await self.check_chain(node)
-        if node not in self._formats:
-            await self._check_tokens(node)
-            self._formats[node] = await self._probe(node)
-            if self._formats[node] == NONE:
-                _log.warning("traces.missing", chain=self._name, endpoint=node.url)
+        if node in self._proven:
+            return
+        await self._check_tokens(node)
+        by_hash = await evm_modes.balances_by_hash(node)
+        offer = Offer(await evm_modes.offered(node, self._config.traces, by_hash=by_hash), by_hash)
+        self._offers[node] = offer
+        self._proven.add(node)
+        if offer.mode in evm_modes.UNSEEN:
+            _log.warning(
+                "contract_transfers.limited",
+                chain=self._name,
+                endpoint=node.url,
+                mode=offer.mode,
+                unseen=evm_modes.UNSEEN[offer.mode],
+            )
 
     async def check_chain(self, node: Node) -> None:
         """Compare chain id and, where it is pinned, genesis."""
@@ -100,27 +120,3 @@ class Prover:
             raise NodeMisbehaved(
                 f"{node.url}: the genesis block is {block.hash[:66]}, not {wanted}: another chain"
             )
-
-    async def _probe(self, node: Node) -> str:
-        """Return the trace format, tried on the newest block; an error is no proof that there is none."""
-        if self._config.traces == "off":
-            return NONE
-        head = await node.call("eth_getBlockByNumber", ["latest", False], of=Header)
-        if await _has(node, "debug_traceBlockByHash", [head.hash, {"tracer": "callTracer"}]):
-            return TRACES
-        if await _has(node, "trace_block", [head.number]):
-            return PARITY
-        return NONE
-
-
-async def _has(node: Node, method: str, params: Sequence[Any]) -> bool:
-    try:
-        await node.call(method, params)
-    except MethodMissing:
-        return False
-    except RpcError as error:
-        if "genesis is not traceable" in error.message:  # geth, on a chain without a block yet
-            return True
-        message = f'{error}; if the node cannot trace at all, set traces = "off" for this chain'
-        raise NodeUnavailable(f"{node.url}: {message}", error.retry_after) from None
-    return True

@@ -6,50 +6,82 @@ tokens) gets none. The rules of the credits stand in the files that it calls.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from chains import evm_balances, evm_receipts, evm_tokens, evm_traces
-from chains.base import BlockRef, ChainMoved, NodeMisbehaved, NodeUnavailable, Reading, Transfer
-from chains.evm_blocks import Block, Header, Tx, account, bloom, quantity, reference
-from chains.evm_moves import Credit, Move, net_credits
+import structlog
+
+from chains import (
+    evm_differences,
+    evm_fees,
+    evm_native_logs,
+    evm_proof,
+    evm_pruned,
+    evm_receipts,
+    evm_tokens,
+    evm_traces,
+)
+from chains.base import (
+    UNATTRIBUTED,
+    BlockRef,
+    BlocksMissing,
+    ChainMoved,
+    NodeMisbehaved,
+    NodeUnavailable,
+    Reading,
+    Transfer,
+)
+from chains.evm_balances import Balances, Held
+from chains.evm_blocks import Block, Header, bloom, quantity, reference
+from chains.evm_credits import Inner, Terms
+from chains.evm_differences import Books, Found, Residues
+from chains.evm_modes import BALANCE, LOGS, PARITY, TRACES
 from chains.keys import checksum
+from chains.rpc import RpcError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Mapping, Sequence
 
     from chains.base import Asset, Watched
-    from chains.evm_blocks import Receipt
     from chains.evm_config import Config
+    from chains.evm_modes import Offer
     from chains.evm_receipts import Receipts
     from chains.evm_traces import Frames
     from chains.rpc import Node
 
 CHUNK = 50
 """Blocks that are held in memory together."""
+SWEPT = 1000
+"""Up to so many watched accounts, the balance of each is read for every token with `verify_balance`; with
+more, those that are credited, and all in turn by the cross-check."""
+
+_log = structlog.get_logger()
 
 
 class Reader:
     """What one chain's configuration makes of its blocks."""
 
-    def __init__(self, config: Config, assets: Sequence[Asset]) -> None:
+    def __init__(self, name: str, config: Config, assets: Sequence[Asset]) -> None:
         tokens = [(asset, asset.contract) for asset in assets if asset.contract is not None]
+        self._name = name
         self._native = assets[0].symbol
         self._contracts = {contract.lower(): asset.symbol for asset, contract in tokens}
         self._doubted = {asset.symbol: contract for asset, contract in tokens if asset.verify_balance}
         self._masks = evm_tokens.bloom_masks([bytes.fromhex(contract[2:]) for _, contract in tokens])
         self._bloom_proves = config.logs_bloom
+        self._root_proves = config.receipts_root
+        self._balances = Balances({asset.symbol: contract for asset, contract in tokens})
+        self._logged_since: int | None = None
 
-    async def read(self, node: Node, traces: str, first: int, last: int, watched: Watched) -> Reading:
-        """Return the blocks and transfers; `traces` is the node's format: traces, parity or none."""
+    async def read(self, node: Node, offer: Offer, first: int, last: int, watched: Watched) -> Reading:
+        """Return the blocks and transfers, found in the way that the node offers."""
         refs: list[BlockRef] = []
         found: list[Transfer] = []
         for start in range(first, last + 1, CHUNK):
             blocks = await self._blocks(node, start, min(start + CHUNK - 1, last))
             refs += map(reference, blocks)
             try:
-                found += await self._transfers(node, traces, blocks, watched.scripts)
+                found += await self._transfers(node, offer, blocks, watched.scripts)
             except NodeUnavailable:
                 await _stop_if_moved(node, blocks[-1])
                 raise
@@ -69,86 +101,152 @@ class Reader:
                 raise NodeMisbehaved(
                     f"{node.url}: asked for block {height}, the node gave {block.number[:20]}"
                 )
+            if not block.transactions and self._root_proves and not evm_proof.is_empty(block):
+                raise NodeUnavailable(f"{node.url}: the node left out the transactions of block {height}")
             blocks.append(block)
         return blocks
 
     async def _transfers(
-        self, node: Node, traces: str, blocks: Sequence[Block], watched: set[bytes]
+        self, node: Node, offer: Offer, blocks: Sequence[Block], watched: set[bytes]
     ) -> list[Transfer]:
-        busy = [block for block in blocks if block.transactions] if watched else []
-        native = await self._native_moves(node, traces, busy, watched)
-        logged = [block for block in busy if self._may_hold_tokens(block)]
-        receipts = await evm_receipts.of_blocks(node, logged) if logged else {}
-        missing = {block: list(moves) for block, moves in native.items() if moves and block not in receipts}
-        receipts |= await evm_receipts.of_transactions(node, missing)
-        found: list[Transfer] = []
-        for block in busy:
-            each = self._credits(block, native[block.hash], receipts.get(block.hash, {}), watched)
-            found += await self._verified(node, block, each, receipts.get(block.hash, {}))
-        return found
+        blocks = [block for block in blocks if quantity(block.number) > 0]
+        if not watched or not blocks:
+            return []
+        receipts = await self._receipts(node, offer.mode, blocks)
+        terms = Terms(
+            self._native, self._contracts, self._doubted, watched, self._sweeps(offer, blocks, receipts)
+        )
+        inner = await self._inner(node, offer.mode, terms, blocks, receipts)
+        missing = {block: list(moves) for block, moves in inner.items() if moves and block not in receipts}
+        whole = set(receipts)
+        receipts |= await evm_receipts.of_unlogged(node, missing)
+        books = Books()
+        found: list[Found] = []
+        for place, block in enumerate(blocks):
+            told = receipts.get(block.hash, {})
+            credited = list(terms.credits(place, block, inner.get(block.hash, {}), told, books))
+            if block.hash in whole and (credited or evm_proof.is_open(block, told, watched)):
+                self._prove(block, told)
+            found += credited
+        rest = await self._rest(node, terms, blocks, books)
+        found = evm_differences.borne_out(found, rest, books, self._native)
+        return _stated(blocks, found, rest)
 
-    async def _native_moves(
-        self, node: Node, traces: str, blocks: Sequence[Block], watched: set[bytes]
-    ) -> dict[str, dict[str, list[Move]]]:
-        """Return by block and transaction what moved inside those that may have paid a watched account."""
-        match traces:
-            case "traces":
-                frames = await evm_traces.call_traces(node, blocks)
-            case "parity":
-                frames = await evm_traces.parity_traces(node, blocks)
-            case _:
-                frames = [{} for _ in blocks]
-        return {
-            block.hash: dict(self._paying(block, inner, watched))
-            for block, inner in zip(blocks, frames, strict=True)
-        }
+    def _prove(self, block: Block, told: Receipts) -> None:
+        if self._root_proves:
+            evm_proof.check(block, told)
 
-    def _paying(self, block: Block, frames: Frames, watched: set[bytes]) -> Iterator[tuple[str, list[Move]]]:
-        for tx in block.transactions:
-            frame = frames.get(tx.hash)
-            inner = list(evm_traces.inner_moves(frame, self._native)) if frame is not None else []
-            if _pays(tx, watched) or (inner and any(move.to in watched for move in inner)):
-                yield tx.hash, inner
-
-    def _may_hold_tokens(self, block: Block) -> bool:
-        if not self._masks:
-            return False
-        return not self._bloom_proves or evm_tokens.may_hold(bloom(block.logs_bloom), self._masks)
-
-    def _credits(
-        self, block: Block, native: dict[str, list[Move]], receipts: Receipts, watched: set[bytes]
-    ) -> list[tuple[str, Credit]]:
-        """Return what the block's successful transactions left at the watched accounts."""
-        found: list[tuple[str, Credit]] = []
-        for tx in block.transactions:
-            receipt = receipts.get(tx.hash)
-            if receipt is None:
-                continue
-            moves: list[Move] = []
-            if tx.hash in native:
-                moves += [*_own_move(tx, receipt, self._native), *native[tx.hash]]
-            if evm_tokens.pays(receipt.logs, self._contracts, watched):
-                moves += evm_tokens.moves(receipt.logs, self._contracts)
-            if moves and receipt.succeeded:
-                found += [(tx.hash, credit) for credit in net_credits(moves, watched)]
-        return found
-
-    async def _verified(
-        self, node: Node, block: Block, found: list[tuple[str, Credit]], receipts: Receipts
-    ) -> Iterable[Transfer]:
-        """Return the credits as transfers, those of doubted tokens held against the balances."""
-        doubted = [each for each in found if each[1].asset in self._doubted]
-        if doubted:
-            moved = _sums(self._contracts, receipts)
-            kept = await evm_balances.confirmed(node, block, self._doubted, doubted, moved)
-            found = [*(each for each in found if each[1].asset not in self._doubted), *kept]
-        ref = reference(block)
-        return [
-            Transfer(
-                credit.asset, txid, credit.slot, checksum("0x" + credit.account.hex()), credit.amount, ref
+    async def _receipts(self, node: Node, mode: str, blocks: Sequence[Block]) -> dict[str, Receipts]:
+        """Return the receipts of the blocks in which a log may tell something."""
+        logged = [block for block in blocks if block.transactions and self._may_tell(block, mode)]
+        try:
+            return await evm_receipts.of_blocks(node, logged) if logged else {}
+        except RpcError as error:
+            await evm_pruned.refuse(
+                node, error, logged, lambda block: evm_receipts.of_blocks(node, [block]), evm_pruned.RECEIPTS
             )
-            for txid, credit in found
-        ]
+            raise
+
+    def _may_tell(self, block: Block, mode: str) -> bool:
+        """Tell whether a block may hold logs of our tokens or, where those are asked, of the coin."""
+        if mode == LOGS and any(evm_native_logs.paying(block.transactions)):
+            return True
+        masks = (*self._masks, *(evm_native_logs.MASKS if mode == LOGS else ()))
+        if not masks:
+            return False
+        return not self._bloom_proves or evm_tokens.may_hold(bloom(block.logs_bloom), masks)
+
+    def _sweeps(self, offer: Offer, blocks: Sequence[Block], receipts: Mapping[str, Receipts]) -> bool:
+        """Tell whether the coin's balances have to be looked at in these blocks."""
+        if offer.mode != LOGS:
+            return offer.mode == BALANCE
+        unlogged = [block for block in blocks if block.transactions and not self._logs(block, receipts)]
+        if unlogged and not offer.by_hash:
+            heights = [quantity(block.number) for block in unlogged]
+            _log.warning("native_logs.absent", chain=self._name, first=min(heights), last=max(heights))
+        return bool(unlogged) and offer.by_hash
+
+    def _logs(self, block: Block, receipts: Mapping[str, Receipts]) -> bool:
+        """Tell whether the chain logs its coin in a block: it began to at some height, and never stops."""
+        height, since = quantity(block.number), self._logged_since
+        shown = evm_native_logs.shows(block, receipts.get(block.hash, {}))
+        if shown:
+            self._logged_since = height if since is None else min(height, since)
+        return shown if shown is not None else since is not None and height >= since
+
+    async def _inner(
+        self,
+        node: Node,
+        mode: str,
+        terms: Terms,
+        blocks: Sequence[Block],
+        receipts: Mapping[str, Receipts],
+    ) -> dict[str, Inner]:
+        """Return by block what moved inside the transactions that matter."""
+        busy = [block for block in blocks if block.transactions]
+        if mode == LOGS:
+            return {block.hash: terms.logged(block, receipts.get(block.hash, {})) for block in busy}
+        frames = await _traced(node, mode, busy)
+        return {block.hash: terms.traced(block, each) for block, each in zip(busy, frames, strict=True)}
+
+    async def _rest(self, node: Node, terms: Terms, blocks: Sequence[Block], books: Books) -> Residues:
+        """Return what the balances say beyond the movements that were found."""
+        if terms.sweeps:
+            books.swept |= {Held(self._native, each) for each in terms.watched}
+            await evm_fees.explain(node, blocks, terms.watched, self._native, books)
+        if len(terms.watched) <= SWEPT:
+            books.swept |= {Held(asset, each) for asset in self._doubted for each in terms.watched}
+        books.checked |= {held for held in books.exact if held.asset in self._doubted}
+        if not books.swept | books.checked:
+            return {}
+        try:
+            return await evm_differences.residues(node, self._balances, blocks, books)
+        except BlocksMissing:
+            if terms.sweeps:
+                raise
+        books.swept.clear()  # what a token did without a log is left to the cross-check
+        return await evm_differences.residues(node, self._balances, blocks, books)
+
+
+async def _traced(node: Node, mode: str, busy: Sequence[Block]) -> list[Frames]:
+    """Return each block's frames; none of a node that does not trace."""
+    trace = {TRACES: evm_traces.call_traces, PARITY: evm_traces.parity_traces}.get(mode)
+    if trace is None:
+        return [{} for _ in busy]
+    try:
+        return await trace(node, busy)
+    except RpcError as error:
+        await evm_pruned.refuse(node, error, busy, lambda block: trace(node, [block]), evm_pruned.TRACES)
+        raise
+
+
+def _stated(blocks: Sequence[Block], found: Sequence[Found], rest: Residues) -> list[Transfer]:
+    """Return the credits, and what only the balances tell, in the order of the blocks."""
+    stated = [
+        (
+            place,
+            Transfer(
+                each.asset, txid, each.slot, _shown(each.account), each.amount, reference(blocks[place])
+            ),
+        )
+        for place, txid, each in found
+    ]
+    stated += [
+        (place, _unattributed(blocks[place], held, amount))
+        for (held, place), amount in rest.items()
+        if amount > 0
+    ]
+    return [transfer for _, transfer in sorted(stated, key=lambda each: each[0])]
+
+
+def _unattributed(block: Block, held: Held, amount: int) -> Transfer:
+    address = _shown(held.account)
+    ref = reference(block)
+    return Transfer(held.asset, ref.hash, f"{UNATTRIBUTED}{held.asset}:{address}", address, amount, ref)
+
+
+def _shown(account: bytes) -> str:
+    return checksum("0x" + account.hex())
 
 
 async def _stop_if_moved(node: Node, block: Block) -> None:
@@ -156,25 +254,3 @@ async def _stop_if_moved(node: Node, block: Block) -> None:
     now = await node.call("eth_getBlockByNumber", [block.number, False], of=Header | None)
     if now is not None and now.hash != block.hash:
         raise ChainMoved(f"block {quantity(block.number)} left the chain while it was read")
-
-
-def _pays(tx: Tx, watched: set[bytes]) -> bool:
-    """Tell whether the transaction's own value may go to a watched account, as that of a creation may."""
-    return (tx.to is None or account(tx.to) in watched) and quantity(tx.value) > 0
-
-
-def _own_move(tx: Tx, receipt: Receipt, asset: str) -> Iterator[Move]:
-    to, sender, amount = account(tx.to or receipt.contract_address), account(tx.sender), quantity(tx.value)
-    if to is not None and sender is not None and amount > 0:
-        yield Move(asset, "value", sender, to, amount)
-
-
-def _sums(contracts: dict[str, str], receipts: Receipts) -> dict[tuple[str, bytes], int]:
-    """Return by asset and account what a block's logs say that its balance grew by."""
-    sums: dict[tuple[str, bytes], int] = defaultdict(int)
-    for receipt in receipts.values():
-        moves = list(evm_tokens.moves(receipt.logs, contracts))
-        for move in moves if moves and receipt.succeeded else ():
-            sums[move.asset, move.to] += move.amount
-            sums[move.asset, move.sender] -= move.amount
-    return sums

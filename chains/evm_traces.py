@@ -15,6 +15,7 @@ import msgspec
 from chains.base import ChainMoved, NodeUnavailable
 from chains.evm_blocks import account, quantity
 from chains.evm_moves import Move
+from chains.rpc import RpcError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -65,7 +66,7 @@ class _Result(msgspec.Struct):
 
 
 class ParityTrace(msgspec.Struct, rename="camel"):
-    """One entry of trace_block. `transaction_hash` is None for a block reward."""
+    """One entry of trace_block, with so many `subtraces`. `transaction_hash` is None for a block reward."""
 
     type: str
     action: _Action
@@ -74,6 +75,7 @@ class ParityTrace(msgspec.Struct, rename="camel"):
     block_hash: str | None = None
     error: str | None = None
     result: _Result | None = None
+    subtraces: int | None = None
 
 
 Frames = dict[str, Frame]
@@ -118,15 +120,19 @@ def _portions(blocks: Iterable[Block]) -> Iterator[list[Block]]:
 def from_parity(traces: Iterable[ParityTrace]) -> Frames:
     """Return flat traces as frames."""
     flat: dict[str, dict[tuple[int, ...], Frame]] = defaultdict(dict)
+    counted: list[tuple[Frame, int]] = []
     for trace in traces:
         if trace.transaction_hash is not None:
-            flat[trace.transaction_hash][tuple(trace.trace_address)] = _frame(trace)
+            frame = flat[trace.transaction_hash][tuple(trace.trace_address)] = _frame(trace)
+            counted.append((frame, trace.subtraces or 0))
     for frames in flat.values():
         for path, frame in sorted(frames.items(), key=lambda item: item[0]):
             if path and path[:-1] in frames:
                 frames[path[:-1]].calls.append(frame)
             elif path:
                 raise NodeUnavailable("the node left out a part of a trace")
+    if any(len(frame.calls) < count for frame, count in counted if not frame.error):
+        raise NodeUnavailable("the node left out a call of a trace")
     return {txid: frames[()] for txid, frames in flat.items() if () in frames}
 
 
@@ -198,9 +204,8 @@ def _by_transaction(block: Block, answer: Sequence[_TracedTx] | None) -> Frames:
     for place, traced in enumerate(answer or ()):
         txid = traced.tx_hash or (hashes[place] if place < len(hashes) else "")
         if traced.result is None:
-            raise NodeUnavailable(
-                f"the node cannot trace {txid}: {(traced.error or 'no reason given')[:100]}"
-            )
+            reason = (traced.error or "no reason given")[:100]
+            raise RpcError("debug_traceBlockByHash", 0, f"the node cannot trace {txid}: {reason}")
         frames[txid] = traced.result
     return _complete(block, frames)
 

@@ -9,196 +9,107 @@ import pytest
 from eth_utils.crypto import keccak
 
 import vyper_contracts as contracts
-from chains.base import NodeMisbehaved, NodeUnavailable, Watched
-from chains.evm import Adapter, Config
+from chains.base import UNATTRIBUTED, NodeMisbehaved, NodeUnavailable, Watched
+from evm_cases import CASES, in_mode, told
+from evm_chain import MODES, OTHER, OURS, TELLING, Chain, found
 from watcher.sandbox import token
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from chains.base import Transfer
+    from chains.evm import Adapter
     from watcher.sandbox.anvil import Anvil
-
-OURS = "0x" + "Ab" * 20
-OTHER = "0x" + "cD" * 20
-GAS = "0x100000"
-
-
-class Chain:
-    """anvil with the contracts of one test, and the adapter's view of it."""
-
-    def __init__(self, node: Anvil) -> None:
-        self.node = node
-        self.opened: list[Adapter] = []
-        self.calls = node.deploy(contracts.bytecode("odd_calls"))
-        self.token = node.deploy(contracts.bytecode("odd_token"))
-
-    async def adapter(self, **keys: Any) -> Adapter:
-        defaults = {
-            "rpc": [self.node.url],
-            "chain_id": 31337,
-            "native": "ETH",
-            "confirmations": 1,
-            "assets": [{"symbol": "ODD", "contract": self.token, "decimals": 6}],
-        }
-        adapter = Adapter("dev", Config.model_validate({**defaults, **keys}), lambda: datetime.now(UTC))
-        self.opened.append(adapter)
-        await adapter.open()
-        return adapter
-
-    def send(self, to: str | None, value: int = 0, data: str = "0x", **more: str) -> str:
-        """Put a transaction into the pool even if it will fail."""
-        fields = {"from": self.node.accounts[0], "value": hex(value), "data": data, "gas": GAS, **more}
-        if to is not None:
-            fields["to"] = to
-        txid: str = self.node.rpc("eth_sendTransaction", fields)
-        return txid
-
-    def call(self, signature: str, *arguments: Any, value: int = 0) -> str:
-        return self.send(self.calls, value, contracts.calldata(signature, *arguments))
-
-    def tell(self, signature: str, *arguments: Any) -> str:
-        return self.send(self.token, 0, contracts.calldata(signature, *arguments))
-
-    async def mined(self, adapter: Adapter, *watched: str) -> tuple[Transfer, ...]:
-        """Mine the pool into one block and return what the adapter finds in it."""
-        self.node.mine()
-        keys = {bytes.fromhex(each[2:]) for each in watched or (OURS,)}
-        reading = await adapter.read(self.node.height, self.node.height, Watched(keys))
-        return reading.transfers
 
 
 @pytest.fixture
 async def chain(anvil: Anvil) -> AsyncIterator[Chain]:
     chain = Chain(anvil)
     yield chain
-    for adapter in chain.opened:
-        await adapter.close()
+    await chain.close()
 
 
-@pytest.fixture(params=["traces", "parity"])
-async def both(chain: Chain, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Adapter:
-    """The adapter with either trace format: a node without the first has only the second."""
-    adapter = await chain.adapter()
-    formats = dict.fromkeys(adapter._rpc.nodes, request.param)
-    monkeypatch.setattr(adapter._prover, "_formats", formats)
-    return adapter
+@pytest.fixture(params=TELLING)
+async def telling(chain: Chain, request: pytest.FixtureRequest) -> Adapter:
+    """The adapter behind a node of each mode that tells of every movement."""
+    return await chain.of_mode(request.param)
 
 
-def found(transfers: tuple[Transfer, ...]) -> list[tuple[str, str, int]]:
-    return [(each.asset, each.slot, each.amount) for each in transfers]
-
-
-CALLS = [
-    pytest.param(lambda c: c.send(OURS, 9), [("ETH", "value", 9)], id="coin"),
-    pytest.param(lambda c: c.send(OURS, 9, "0x1234abcd"), [("ETH", "value", 9)], id="coin-with-calldata"),
-    pytest.param(lambda c: c.send(OURS, 2**70), [("ETH", "value", 2**70)], id="h67-more-than-64-bits"),
-    pytest.param(lambda c: c.send(OURS, 0), [], id="no-coin"),
-    pytest.param(lambda c: c.send(OTHER, 9), [], id="to-another"),
-    pytest.param(
-        lambda c: c.call("forward(address)", OURS, value=9), [("ETH", "call:0", 9)], id="h51-forwarded"
-    ),
-    pytest.param(
-        lambda c: c.call("nested(address)", OURS, value=9), [("ETH", "call:0.0", 9)], id="h51-deeper"
-    ),
-    pytest.param(lambda c: c.call("attempt(address)", OURS, value=9), [], id="h50-reverted-parent"),
-    pytest.param(
-        lambda c: c.call("send_then_revert(address)", OURS, value=9), [], id="h50-reverted-transaction"
-    ),
-    pytest.param(
-        lambda c: c.call("destroy(address)", OURS, value=9), [("ETH", "call:0.0", 9)], id="h52-destroyed"
-    ),
-    pytest.param(
-        lambda c: c.tell("pay_each(address,uint256[])", OURS, [5, 0, 7]),
-        [("ODD", "log:0", 5), ("ODD", "log:2", 7)],
-        id="token-twice-and-zero",
-    ),
-    pytest.param(lambda c: c.tell("transfer(address,uint256)", OURS, 5), [], id="h58-false"),
-    pytest.param(lambda c: c.tell("pay_then_revert(address,uint256)", OURS, 5), [], id="h49-failed-token"),
-    pytest.param(lambda c: c.tell("as_nft(address,uint256)", OURS, 5), [], id="h63-erc721"),
-    pytest.param(lambda c: c.tell("unindexed(address,uint256)", OURS, 5), [], id="h64-unindexed"),
-    pytest.param(lambda c: c.tell("boomerang(address,uint256,uint256)", OURS, 5, 5), [], id="h66-boomerang"),
-    pytest.param(
-        lambda c: c.tell("boomerang(address,uint256,uint256)", OURS, 5, 2),
-        [("ODD", "log:0", 3)],
-        id="h66-a-part",
-    ),
-    pytest.param(
-        lambda c: c.tell("pay(address,uint256,uint256)", OURS, 2**256 - 1, 0),
-        [("ODD", "log:0", 2**256 - 1)],
-        id="h67-largest",
-    ),
-]
-
-
-@pytest.mark.parametrize(("act", "expected"), CALLS)
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(("act", "expected"), CASES)
 async def test_what_arrives_is_credited_and_nothing_else(
-    chain: Chain, both: Adapter, act: Callable[[Chain], str], expected: list[tuple[str, str, int]]
+    chain: Chain, mode: str, act: Callable[[Chain], str], expected: list[tuple[str, str, int]]
 ) -> None:
-    txid = act(chain)
-    transfers = await chain.mined(both)
+    adapter = await chain.of_mode(mode)
+    act(chain)
 
-    assert expected == found(transfers)
-    assert {(txid, OURS.lower())} >= {(each.txid, each.address.lower()) for each in transfers}
+    assert in_mode(mode, expected) == told(mode, await chain.mined(adapter))
 
 
-async def test_h49_value_of_a_failed_transaction_is_not_credited(chain: Chain, both: Adapter) -> None:
+async def test_each_transfer_names_its_transaction_and_its_account(chain: Chain) -> None:
+    adapter = await chain.adapter()
+    txid = chain.call("forward(address)", OURS, value=9)
+    (transfer,) = await chain.mined(adapter)
+
+    assert (txid, OURS.lower()) == (transfer.txid, transfer.address.lower())
+
+
+async def test_h49_value_of_a_failed_transaction_is_not_credited(chain: Chain, telling: Adapter) -> None:
     refusing = chain.token
     txid = chain.send(refusing, 9)
-    transfers = await chain.mined(both, refusing)
+    transfers = await chain.mined(telling, refusing)
 
     receipt = chain.node.receipt(txid)
     assert receipt is not None
     assert ("0x0", ()) == (receipt["status"], transfers)
 
 
-async def test_h52_value_given_to_a_contract_at_its_creation(chain: Chain, both: Adapter) -> None:
+async def test_h52_value_given_to_a_contract_at_its_creation(chain: Chain, telling: Adapter) -> None:
     code, salt = b"\x00", b"\x07" * 32
     seed = b"\xff" + bytes.fromhex(chain.calls[2:]) + salt + keccak(code)
     made = "0x" + keccak(seed)[12:].hex()
     chain.call("create(bytes,bytes32)", code, salt, value=9)
 
-    assert [("ETH", "call:0", 9)] == found(await chain.mined(both, made))
+    assert [9] == [each.amount for each in await chain.mined(telling, made)]
 
 
-async def test_value_of_a_creating_transaction_goes_to_what_it_makes(chain: Chain, both: Adapter) -> None:
+async def test_value_of_a_creating_transaction_goes_to_what_it_makes(chain: Chain, telling: Adapter) -> None:
     sender = chain.node.accounts[0]
     nonce = int(chain.node.rpc("eth_getTransactionCount", sender, "latest"), 16)
     assert 1 <= nonce <= 0x7F
     made = "0x" + keccak(b"\xd6\x94" + bytes.fromhex(sender[2:]) + bytes([nonce]))[12:].hex()
     chain.send(None, 9, "0x00")
 
-    assert [("ETH", "value", 9)] == found(await chain.mined(both, made))
+    assert [("ETH", "value", 9)] == found(await chain.mined(telling, made))
 
 
 @pytest.mark.parametrize(("kept", "expected"), [(0, []), (4, [("ETH", "value", 4)])])
 async def test_h66_h77_an_account_that_sends_on_is_credited_net(
-    chain: Chain, both: Adapter, kept: int, expected: list[tuple[str, str, int]]
+    chain: Chain, telling: Adapter, kept: int, expected: list[tuple[str, str, int]]
 ) -> None:
     relay = chain.node.deploy(contracts.bytecode("relay") + f"{kept:064x}")
     chain.send(relay, 9)
 
-    assert expected == found(await chain.mined(both, relay))
+    assert expected == found(await chain.mined(telling, relay))
 
 
-async def test_h66_coin_sent_to_itself_is_no_deposit(chain: Chain, both: Adapter) -> None:
+async def test_h66_coin_sent_to_itself_is_no_deposit(chain: Chain, telling: Adapter) -> None:
     sender = chain.node.accounts[0]
     chain.send(sender, 9)
 
-    assert () == await chain.mined(both, sender)
+    assert () == await chain.mined(telling, sender)
 
 
 async def test_both_trace_formats_give_equal_transfers(chain: Chain) -> None:
-    adapter = await chain.adapter()
+    adapter = await chain.adapter(traces="traces")
+    other = await chain.adapter(traces="parity")
     first = chain.node.height
-    for act in CALLS:
-        act.values[0](chain)
+    for case in CASES:
+        case.values[0](chain)
         chain.node.mine()
     watched = Watched({bytes.fromhex(OURS[2:])})
 
     by_calls = await adapter.read(first, chain.node.height, watched)
-    adapter._prover._formats = dict.fromkeys(adapter._rpc.nodes, "parity")
-    assert by_calls == await adapter.read(first, chain.node.height, watched)
+    assert by_calls == await other.read(first, chain.node.height, watched)
     assert len(by_calls.transfers) >= 10
 
 
@@ -237,7 +148,7 @@ async def test_h59_a_token_outside_the_list_is_ignored(chain: Chain) -> None:
         pytest.param(100, 90, [("ODD", "log:0", 90)], id="h60-fee-on-transfer"),
         pytest.param(100, 0, [], id="h61-log-without-movement"),
         pytest.param(100, 100, [("ODD", "log:0", 100)], id="honest"),
-        pytest.param(100, 130, [("ODD", "log:0", 100)], id="h62-more-than-logged"),
+        pytest.param(100, 130, [("ODD", "log:0", 100), ("ODD", UNATTRIBUTED, 30)], id="h62-more-than-logged"),
     ],
 )
 async def test_credits_of_a_doubted_token_are_held_against_the_balance(
@@ -373,7 +284,8 @@ async def test_the_check_shows_each_property_of_the_node(chain: Chain) -> None:
     rows = {each.name: each.ok for each in await adapter.check()}
 
     expected = dict.fromkeys(
-        ("reachable", "chain", "synced", "version", "clock", "finality", "traces", "mempool"), True
+        ("reachable", "chain", "synced", "version", "clock", "finality", "traces", "balances", "mempool"),
+        True,
     )
     assert {**expected, "genesis": None} == rows
 

@@ -6,14 +6,12 @@ import copy
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import aiohttp
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 import vyper_contracts as contracts
 from chains.base import ChainMoved, NodeMisbehaved, NodeUnavailable, Watched
 from chains.evm import Adapter, Config
+from fault_proxy import Failed, Fault, FaultProxy
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -25,50 +23,6 @@ if TYPE_CHECKING:
 
 OURS = "0x" + "ab" * 20
 WATCHED = Watched({bytes.fromhex(OURS[2:])})
-MISSING = {"code": -32601, "message": "the method does not exist"}
-
-
-class Failed(Exception):  # noqa: N818 - an answer, not a mistake
-    """The proxy answers with this error."""
-
-    def __init__(self, error: dict[str, Any]) -> None:
-        super().__init__(error)
-        self.error = error
-
-
-class Proxy:
-    """Forwards to anvil; `spoil` gets a copy of each result and returns what to answer instead."""
-
-    def __init__(self, target: str) -> None:
-        self.spoil: Spoil = honest
-        self.methods: list[str] = []
-        self._target = target
-        application = web.Application(client_max_size=2**30)
-        application.router.add_post("/", self._handle)
-        self.server = TestServer(application)
-
-    async def _handle(self, request: web.Request) -> web.Response:
-        asked = await request.json()
-        async with aiohttp.ClientSession() as session, session.post(self._target, json=asked) as response:
-            answered = await response.json()
-        if not isinstance(asked, list):
-            return web.json_response(self._altered(asked["method"], answered))
-        methods = {each["id"]: each["method"] for each in asked}
-        return web.json_response([self._altered(methods[each["id"]], each) for each in answered])
-
-    def _altered(self, method: str, answer: dict[str, Any]) -> dict[str, Any]:
-        self.methods.append(method)
-        if "result" not in answer:
-            return answer
-        head = {"jsonrpc": "2.0", "id": answer["id"]}
-        try:
-            return {**head, "result": self.spoil(method, copy.deepcopy(answer["result"]))}
-        except Failed as failed:
-            return {**head, "error": failed.error}
-
-
-def honest(_: str, result: Any) -> Any:
-    return result
 
 
 def of(name: str, change: Callable[[Any], Any]) -> Spoil:
@@ -79,7 +33,7 @@ def of(name: str, change: Callable[[Any], Any]) -> Spoil:
 def lacking(*names: str) -> Spoil:
     def spoil(method: str, result: Any) -> Any:
         if method in names:
-            raise Failed(MISSING)
+            raise Failed(-32601, "the method does not exist")
         return result
 
     return spoil
@@ -88,7 +42,7 @@ def lacking(*names: str) -> Spoil:
 def failing(name: str, message: str) -> Spoil:
     def spoil(method: str, result: Any) -> Any:
         if method == name:
-            raise Failed({"code": -32000, "message": message})
+            raise Failed(-32000, message)
         return result
 
     return spoil
@@ -97,7 +51,7 @@ def failing(name: str, message: str) -> Spoil:
 class Scene:
     """One block with a coin, a token transaction of three logs, another of one, and a forwarded coin."""
 
-    def __init__(self, node: Anvil, proxy: Proxy) -> None:
+    def __init__(self, node: Anvil, proxy: FaultProxy) -> None:
         self.node = node
         self.proxy = proxy
         self.token = node.deploy(contracts.bytecode("odd_token"))
@@ -113,7 +67,11 @@ class Scene:
     def config(self, **keys: Any) -> Config:
         assets = [{"symbol": "ODD", "contract": self.token, "decimals": 6}]
         defaults = {"chain_id": 31337, "native": "ETH", "confirmations": 1, "assets": assets}
-        return Config.model_validate({"rpc": [str(self.proxy.server.make_url("/"))], **defaults, **keys})
+        return Config.model_validate({"rpc": [self.proxy.url], **defaults, **keys})
+
+    def spoil(self, change: Spoil) -> None:
+        """Let `change` get each method and its result, and return what to answer instead."""
+        self.proxy.break_(Fault(alter=lambda call, result: change(call.method, copy.deepcopy(result))))
 
     async def read(self) -> Reading:
         return await self.adapter.read(self.height - 1, self.height, WATCHED)
@@ -124,13 +82,12 @@ class Scene:
 
 @pytest.fixture
 async def scene(anvil: Anvil) -> AsyncIterator[Scene]:
-    proxy = Proxy(anvil.url)
-    await proxy.server.start_server()
+    proxy = await FaultProxy(anvil.url).start()
     scene = Scene(anvil, proxy)
     await scene.adapter.open()
     yield scene
     await scene.adapter.close()
-    await proxy.server.close()
+    await proxy.stop()
 
 
 def without_log(receipt: int, place: int) -> Callable[[Any], Any]:
@@ -207,20 +164,20 @@ SPOILED = [
 async def test_a_spoiled_answer_stops_the_read_and_an_honest_one_goes_on(
     scene: Scene, spoil: Spoil, error: type[Exception]
 ) -> None:
-    scene.proxy.spoil = spoil
+    scene.spoil(spoil)
     with pytest.raises(error):
         await scene.read()
-    scene.proxy.spoil = honest
+    scene.proxy.heal()
 
     assert [1, 2, 3, 4, 7, 11] == await scene.amounts()
 
 
 async def test_h47_a_null_receipt_of_a_coin_payment_stops_the_read(scene: Scene) -> None:
     adapter = Adapter("dev", scene.config(assets=[]), lambda: datetime.now(UTC))
-    scene.proxy.spoil = of("eth_getTransactionReceipt", lambda _: None)
+    scene.spoil(of("eth_getTransactionReceipt", lambda _: None))
     with pytest.raises(NodeUnavailable, match="no receipt of the mined transaction"):
         await adapter.read(scene.height, scene.height, WATCHED)
-    scene.proxy.spoil = honest
+    scene.proxy.heal()
     reading = await adapter.read(scene.height, scene.height, WATCHED)
     await adapter.close()
 
@@ -229,7 +186,7 @@ async def test_h47_a_null_receipt_of_a_coin_payment_stops_the_read(scene: Scene)
 
 async def test_a_node_without_block_receipts_is_asked_for_each(scene: Scene) -> None:
     expected = await scene.read()
-    scene.proxy.spoil = lacking("eth_getBlockReceipts")
+    scene.spoil(lacking("eth_getBlockReceipts"))
 
     assert expected == await scene.read()
     assert "eth_getTransactionReceipt" in scene.proxy.methods
@@ -240,23 +197,26 @@ async def test_a_node_without_block_receipts_is_asked_for_each(scene: Scene) -> 
     [
         pytest.param((), "traces", [1, 2, 3, 4, 7, 11], id="both"),
         pytest.param(("debug_traceBlockByHash",), "parity", [1, 2, 3, 4, 7, 11], id="parity"),
-        pytest.param(("debug_traceBlockByHash", "trace_block"), "none", [1, 2, 3, 4, 11], id="none"),
+        pytest.param(("debug_traceBlockByHash", "trace_block"), "balance", [1, 2, 3, 4, 7, 11], id="balance"),
+        pytest.param(
+            ("debug_traceBlockByHash", "trace_block", "eth_getBalance"), "none", [1, 2, 3, 4, 11], id="none"
+        ),
     ],
 )
 async def test_the_trace_format_is_found_by_asking(
     scene: Scene, missing: tuple[str, ...], mode: str, amounts: list[int]
 ) -> None:
-    scene.proxy.spoil = lacking(*missing)
+    scene.spoil(lacking(*missing))
     await scene.adapter.open()
 
     assert (mode, amounts) == (scene.adapter.contract_transfers, await scene.amounts())
 
 
 async def test_a_failing_probe_is_no_proof_that_a_node_cannot_trace(scene: Scene) -> None:
-    scene.proxy.spoil = failing("debug_traceBlockByHash", "busy")
+    scene.spoil(failing("debug_traceBlockByHash", "busy"))
     with pytest.raises(NodeUnavailable, match='set traces = "off"'):
         await scene.adapter.open()
-    scene.proxy.spoil = honest
+    scene.proxy.heal()
     await scene.adapter.open()
 
     assert "traces" == scene.adapter.contract_transfers
@@ -268,10 +228,10 @@ async def test_an_endpoint_that_cannot_trace_does_not_stand_in_for_one_that_can(
     adapter = Adapter("dev", scene.config(rpc=[anvil.url, scene.config().rpc[0]]), lambda: datetime.now(UTC))
     await adapter.open()
     anvil_node, blind = adapter._rpc.nodes
-    scene.proxy.spoil = lacking("debug_traceBlockByHash", "trace_block")
+    scene.spoil(lacking("debug_traceBlockByHash", "trace_block"))
     adapter._rpc._failed(anvil_node, NodeUnavailable("gone"))
 
-    with pytest.raises(NodeUnavailable, match="cannot trace, as another of this chain can"):
+    with pytest.raises(NodeUnavailable, match="found by balance here, by traces at another"):
         await adapter.read(scene.height, scene.height, WATCHED)
     await adapter.close()
     assert "down" == [each.state for each in adapter.health()][1] == blind.state
@@ -286,7 +246,7 @@ async def test_h9_h11_a_missing_tag_is_never_replaced_by_a_lesser_one(scene: Sce
             return result
         return None if tag is None else {**result, "number": tag}
 
-    scene.proxy.spoil = spoil
+    scene.spoil(spoil)
     tip = await scene.adapter.tip()
 
     assert (scene.height, None, None) == (tip.head.height, tip.safe, tip.finalized)
@@ -297,19 +257,19 @@ async def test_h9_an_unsupported_tag_is_none(scene: Scene) -> None:
 
     def spoil(method: str, result: Any) -> Any:
         if method == "eth_getBlockByNumber" and result["number"] != latest:
-            raise Failed({"code": -39001, "message": "Unknown block"})
+            raise Failed(-39001, "Unknown block")
         return result
 
-    scene.proxy.spoil = spoil
+    scene.spoil(spoil)
 
     assert (None, None) == ((await scene.adapter.tip()).safe, (await scene.adapter.tip()).finalized)
 
 
 async def test_h71_a_node_that_serves_another_chain_after_an_outage_is_refused(scene: Scene) -> None:
-    scene.proxy.spoil = of("eth_getBlockReceipts", lambda _: None)
+    scene.spoil(of("eth_getBlockReceipts", lambda _: None))
     with pytest.raises(NodeUnavailable):
         await scene.read()
-    scene.proxy.spoil = of("eth_chainId", lambda _: "0x1")
+    scene.spoil(of("eth_chainId", lambda _: "0x1"))
 
     with pytest.raises(NodeMisbehaved, match="chain id 1, the configuration says 31337"):
         await scene.read()
@@ -319,17 +279,17 @@ async def test_h6_a_block_that_leaves_the_chain_during_the_read_is_a_move(scene:
     def spoil(method: str, result: Any) -> Any:
         if method == "debug_traceBlockByHash" and result:
             scene.node.rpc("anvil_reorg", 1, [])
-            raise Failed({"code": -32001, "message": "Resource not found"})
+            raise Failed(-32001, "Resource not found")
         return result
 
-    scene.proxy.spoil = spoil
+    scene.spoil(spoil)
 
     with pytest.raises(ChainMoved, match="left the chain while it was read"):
         await scene.read()
 
 
 async def test_a_bloom_filter_that_lies_is_not_asked_where_the_configuration_says_so(scene: Scene) -> None:
-    scene.proxy.spoil = of("eth_getBlockByNumber", lambda block: {**block, "logsBloom": "0x" + "0" * 512})
+    scene.spoil(of("eth_getBlockByNumber", lambda block: {**block, "logsBloom": "0x" + "0" * 512}))
     adapter = Adapter("dev", scene.config(logs_bloom=False), lambda: datetime.now(UTC))
     reading = await adapter.read(scene.height, scene.height, WATCHED)
     await adapter.close()
@@ -344,7 +304,7 @@ async def test_h72_unknown_transaction_types_and_members_are_passed_over(scene: 
                 tx.update(type="0x7e", isSystemTx=False, mint={"new": [1]}, chainId=None)
         return {**block, "novelty": 1}
 
-    scene.proxy.spoil = of("eth_getBlockByNumber", strange)
+    scene.spoil(of("eth_getBlockByNumber", strange))
 
     assert [1, 2, 3, 4, 7, 11] == await scene.amounts()
 
@@ -358,7 +318,7 @@ async def test_nothing_is_asked_beyond_the_blocks_while_nothing_is_watched(scene
 
 
 async def test_a_price_that_cannot_be_asked_leaves_the_endpoint_in_use(scene: Scene) -> None:
-    scene.proxy.spoil = failing("eth_gasPrice", "no price")
+    scene.spoil(failing("eth_gasPrice", "no price"))
 
     with pytest.raises(NodeUnavailable, match="no price"):
         await scene.adapter.spending_cost("ETH")

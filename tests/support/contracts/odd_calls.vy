@@ -54,3 +54,23 @@ def _again(to: address, method: Bytes[4], expected: bool):
 def _heir(to: address) -> Bytes[22]:
     """PUSH20 to, SELFDESTRUCT: as creation code it leaves the value to another account."""
     return concat(b"\x73", convert(to, bytes20), b"\xff")
+
+
+@external
+@payable
+def delegate(to: address):
+    """Run another's code with one's own value: nothing goes to the other."""
+    raw_call(to, b"", is_delegate_call=True)
+
+
+@external
+@payable
+def thrice(to: address):
+    for part: uint256 in range(3):
+        raw_call(to, b"", value=msg.value // 3)
+
+
+@external
+def pay_out(to: address, amount: uint256):
+    """Send what this contract already has."""
+    raw_call(to, b"", value=amount)
