@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from watcher.scanner import Pace
+from watcher.pace import Pace
 from world import COIN
 
 if TYPE_CHECKING:

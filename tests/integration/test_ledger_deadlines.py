@@ -72,7 +72,7 @@ async def test_an_account_chain_without_new_blocks_expires_nothing(world: World)
     assert "expired" == await invoice.status()
 
 
-async def test_a_restart_across_the_deadline_catches_up_first(world: World) -> None:
+async def test_h106_h107_a_restart_across_the_deadline_catches_up_first(world: World) -> None:
     """Hazard 106: paid in a block before the deadline, while the daemon was down until long after it."""
     chain = world.add(span=2)
     await world.mine(1)
@@ -228,7 +228,7 @@ async def _cut_off(tip: Callable[[], Awaitable[Tip]]) -> Tip:
     return replace(known, as_of=known.head.time)
 
 
-async def test_a_clock_that_was_wrong_for_a_while_leaves_no_mark(world: World) -> None:
+async def test_h109_a_clock_that_was_wrong_for_a_while_leaves_no_mark(world: World) -> None:
     """Hazard 109: it ran a day ahead, and was set right."""
     world.add()
     await world.scan()
@@ -242,3 +242,40 @@ async def test_a_clock_that_was_wrong_for_a_while_leaves_no_mark(world: World) -
     await world.scan()
 
     assert "pending" == await invoice.status()
+
+
+@pytest.mark.parametrize(
+    ("paid", "told", "after"),
+    [
+        pytest.param(0, "expired", "underpaid", id="expired"),
+        pytest.param(COIN // 4, "underpaid", "underpaid", id="underpaid"),
+    ],
+)
+async def test_a_deadline_that_was_told_stays_passed_on_a_branch_that_ends_before_it(
+    world: World, paid: int, told: str, after: str
+) -> None:
+    """A part that the other branch holds in time is taken into account; nothing is told twice."""
+    chain = world.add(has_mempool=False)
+    await world.scan()
+    invoice = await world.invoice(expires_in=60)
+    if paid:
+        chain.pay(invoice.address, paid)
+    await world.mine()
+    old = chain.head
+    world.clock.advance(120)
+    await world.mine(2)
+    assert told == await invoice.status()
+
+    chain.rollback(2)
+    world.clock.advance(-100)
+    part = chain.pay(invoice.address, COIN // 4)
+    chain.mine(3, only=[part])
+    await world.scan()
+    assert old.height + 3 == (await world.scanned())[0]
+    assert after == (await invoice.status()).split()[0]
+
+    world.clock.advance(200)
+    await world.mine(2)
+    assert after == (await invoice.status()).split()[0]
+    outcomes = [type_ for type_ in await invoice.told() if type_ in ("invoice.expired", "invoice.underpaid")]
+    assert len(outcomes) == len(set(outcomes))

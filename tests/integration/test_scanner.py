@@ -8,7 +8,7 @@ import pytest
 
 from chains.base import ChainMoved, NodeMisbehaved, NodeUnavailable
 from watcher.model import ChainState
-from watcher.scanner import Pace
+from watcher.pace import Pace
 from watcher.tables import DEPOSIT, EVENT
 from world import COIN
 
@@ -53,7 +53,7 @@ async def test_only_the_newest_blocks_are_kept(world: World) -> None:
 
     await world.mine(25)
 
-    assert list(range(16, 26)) == [height for height, _ in await world.ledger.kept("fake")]
+    assert list(range(15, 26)) == [height for height, _ in await world.ledger.kept("fake")]
 
 
 async def test_catch_up_after_downtime_leaves_no_gap(world: World) -> None:

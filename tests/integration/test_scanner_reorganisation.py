@@ -13,7 +13,7 @@ import pytest
 
 from chains.base import ChainMoved
 from watcher.model import ChainState
-from watcher.scanner import Pace
+from watcher.pace import Pace
 from world import COIN
 
 if TYPE_CHECKING:

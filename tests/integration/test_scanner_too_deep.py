@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from watcher.model import ChainState
-from watcher.scanner import Pace
+from watcher.pace import Pace
 from world import COIN
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ async def test_a_reorganisation_deeper_than_the_history_halts_and_withdraws_noth
     assert 30.0 == pause
     status = world.scanners["fake"].status()
     assert ChainState.HALTED is status.state
-    assert "watcher rescan fake --from HEIGHT, with a HEIGHT of 6 or less" in str(status.reason)
+    assert "watcher rescan fake --from HEIGHT, with a HEIGHT of 1 or less" in str(status.reason)
     after = await world.dump()
     assert before["deposit"] == after["deposit"]
     assert before["block"] == after["block"]
@@ -48,7 +48,7 @@ async def test_a_rescan_recovers_from_a_reorganisation_deeper_than_the_history(w
     world.chains["fake"].reorg(13, to_pool=False)
     await world.scan()
 
-    await world.actions().rescan("fake", 2, None)
+    await world.actions().rescan("fake", 1, None)
     await world.scan()
 
     head = world.chains["fake"].head

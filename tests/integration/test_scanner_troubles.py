@@ -9,8 +9,9 @@ import pytest
 
 from chains.base import NodeUnavailable
 from fake_chain import Credit, FakeChain
+from watcher import troubles
 from watcher.model import ChainState
-from watcher.scanner import Pace
+from watcher.pace import Pace
 from watcher.tables import DEPOSIT, GAP
 from world import COIN
 
@@ -140,8 +141,9 @@ async def test_open_invoices_on_a_chain_that_is_no_longer_configured_are_counted
     await world.scan()
     await world.invoice()
 
-    assert {"fake": 1} == await world.ledger.unfollowed(["other"])
-    assert {} == await world.ledger.unfollowed(["fake"])
+    async with world.store.read() as connection:
+        found = [await troubles.unfollowed(connection, [name]) for name in ("other", "fake")]
+    assert [{"fake": 1}, {}] == found
 
 
 async def test_rescan_does_not_pay_an_invoice_with_money_older_than_it(world: World) -> None:
