@@ -2,7 +2,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test lint bench lock clean
+.PHONY: run test lint bench simulate crash lock clean
 
 run: .venv/.ready  ## the daemon on private test chains, with a shop stub
 	.venv/bin/watcher sandbox
@@ -18,6 +18,16 @@ lint: .venv/.ready
 bench: .venv/.ready
 	$(PY) -m watcher.sandbox.install
 	$(PY) tests/benchmarks
+
+# what `make simulate` plays: SEED=7 that one alone, else SEEDS of them over JOBS processes
+SEEDS ?= 20000
+JOBS ?= 2
+simulate: .venv/.ready  ## the simulator: a chain, a node and shops with every fault, against a naive oracle
+	$(PY) tests/simulation --seeds $(SEEDS) --jobs $(JOBS) $(if $(SEED),--seed $(SEED)) $(if $(STEPS),--steps $(STEPS))
+
+crash: .venv/.ready  ## the real daemon killed 2,000 times under load; KILLS=200 is what `make test` does, SEED repeats
+	$(PY) -m watcher.sandbox.install --require
+	KILLS=$(or $(KILLS),2000) SEED=$(or $(SEED),0) $(PY) -m pytest tests/crash/test_crash.py
 
 lock:  ## needs uv; the lock names no index
 	uv pip compile --quiet pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements.lock
