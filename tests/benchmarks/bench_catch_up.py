@@ -11,8 +11,9 @@ from anvil_daemon import DECIMALS, anvil, chain, tether
 from harness import Report, Timing, timed
 from watcher import app as composition
 from watcher.drafts import InvoiceDraft
+from watcher.pace import Pace
 from watcher.sandbox import token
-from watcher.scanner import Pace, Scanner
+from watcher.scanner import Scanner
 from watcher.settings import load
 from watcher.tables import DEPOSIT
 

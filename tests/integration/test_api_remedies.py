@@ -159,7 +159,7 @@ async def test_an_address_of_zeros_is_no_address_to_pay_to(api: Api, monkeypatch
 # --- a database that cannot be written
 
 
-async def test_a_full_disk_is_503_with_one_line_in_the_log_and_no_traceback(
+async def test_h122_a_full_disk_is_503_with_one_line_in_the_log_and_no_traceback(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def full(*_: Any) -> None:

@@ -44,7 +44,7 @@ def batches(world: World) -> list[Batch]:
 
 
 @pytest.mark.parametrize("amount", [1, 2**63 - 1, 2**63, 2**64 + 1, 2**255, LARGEST])
-async def test_invariant_1_amounts_are_exact_from_the_node_to_the_body(world: World, amount: int) -> None:
+async def test_h96_invariant_1_amounts_are_exact_from_the_node_to_the_body(world: World, amount: int) -> None:
     """Hazards 67 and 95 to 98: a token without a limit, through database, decision and webhook."""
     chain = world.add()
     await world.scan()

@@ -10,8 +10,9 @@ from sqlmodel import SQLModel
 from bitcoin_adapters import connecting, now
 from watcher.bus import Bus
 from watcher.ledger import Ledger
+from watcher.pace import Pace
 from watcher.render import Links
-from watcher.scanner import Pace, Scanner
+from watcher.scanner import Scanner
 from watcher.store import Store
 
 if TYPE_CHECKING:

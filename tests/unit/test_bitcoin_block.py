@@ -213,6 +213,14 @@ def test_a_block_that_cannot_be_is_refused(dialect: Dialect, data: bytes, reason
         parse_block(data, dialect, {P2PKH, OTHER, P2WPKH})
 
 
+def test_h41_a_block_that_seems_to_hold_nothing_is_proven_where_that_is_asked() -> None:
+    hidden = block(COINBASE, LEGACY).replace(P2PKH, PAYEE, 1)
+    assert [] == parse_block(hidden, BITCOIN, {P2WPKH}).outputs
+
+    with pytest.raises(WireError, match="merkle"):
+        parse_block(hidden, BITCOIN, {P2WPKH}, prove=True)
+
+
 @pytest.mark.parametrize(
     ("tx", "dialect"),
     [(LEGACY, BITCOIN), (LEGACY, DOGECOIN), (SEGWIT, BITCOIN), (SEGWIT, LITECOIN)],

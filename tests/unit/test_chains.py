@@ -13,7 +13,7 @@ def test_a_kind_is_a_file_that_neither_is_shared_nor_stands_beside_one() -> None
     files = {path.stem for path in Path(chains.__file__).parent.glob("*.py")}
     beside = {name for name in files if "_" in name}
 
-    assert chains.kinds() == sorted(files - beside - {"base", "config", "keys", "rpc"})
+    assert chains.kinds() == sorted(files - beside - {"base", "config", "keys", "naive", "rpc"})
 
 
 @pytest.mark.parametrize("kind", chains.kinds())

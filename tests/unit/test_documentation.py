@@ -43,7 +43,7 @@ OLD, NEW, OTHER = (signing.new_secret() for _ in range(3))
 RESERVED = {
     EventType.INVOICE_EXTENDED, EventType.INVOICE_REMINDER, EventType.INVOICE_CANCELLED,
     EventType.INVOICE_REFUNDING, EventType.INVOICE_REFUNDED, EventType.DEPOSIT_DETECTED,
-    EventType.DEPOSIT_CONFIRMED, EventType.DEPOSIT_REVERTED, EventType.DEPOSIT_UNMATCHED,
+    EventType.DEPOSIT_CONFIRMED, EventType.DEPOSIT_REVERTED,
 }  # fmt: skip
 """Events that nothing can cause yet: the merchant's actions, standing addresses and reminders come later."""
 

@@ -149,7 +149,7 @@ def test_a_status_falls_only_when_money_went_away(before: Facts, after: Facts, e
     assert expected == fell(before.decide(), after.decide())
 
 
-def test_a_reorganisation_storm_tells_paid_and_reverted_in_turns() -> None:
+def test_h104_a_reorganisation_storm_tells_paid_and_reverted_in_turns() -> None:
     history = [NOTHING, PAID, POOL, PAID, facts(gone(REORGANISED)), PAID]
 
     steps = [events_for(a.decide(), b.decide()) for a, b in pairwise(history)]

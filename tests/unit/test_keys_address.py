@@ -108,7 +108,9 @@ def _standard_scripts() -> st.SearchStrategy[bytes]:
 
 
 @given(script=_standard_scripts(), where=st.sampled_from(NETWORKS))
-def test_every_standard_script_has_one_address_that_leads_back_to_it(script: bytes, where: Network) -> None:
+def test_h27_every_standard_script_has_one_address_that_leads_back_to_it(
+    script: bytes, where: Network
+) -> None:
     address = address_of(script, where)
 
     if address is None:
@@ -119,7 +121,7 @@ def test_every_standard_script_has_one_address_that_leads_back_to_it(script: byt
 
 
 @given(script=_standard_scripts(), where=st.sampled_from([each for each in NETWORKS if each.hrp]))
-def test_upper_case_bech32_is_the_same_address(script: bytes, where: Network) -> None:
+def test_h27_upper_case_bech32_is_the_same_address(script: bytes, where: Network) -> None:
     address = str(address_of(script, where))
 
     if address.startswith(f"{where.hrp}1"):

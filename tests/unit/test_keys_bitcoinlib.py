@@ -122,3 +122,18 @@ def test_bitcoinlib_is_imported_late_and_writes_nothing_into_the_home_directory(
     )
     assert done.stderr == ""
     assert sorted(tmp_path.rglob("*")) == [home, temporary]
+
+
+def test_the_first_two_addresses_may_be_derived_at_once() -> None:
+    """Found by the crash test: the first invoices after a start, made at the same moment, failed."""
+    program = (
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from chains import keys_bitcoinlib\n"
+        "with ThreadPoolExecutor(8) as pool:\n"
+        "    libraries = list(pool.map(lambda _: keys_bitcoinlib.load(), range(8)))\n"
+        "assert len(set(map(id, libraries))) == 1\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert (0, "") == (done.returncode, done.stderr)

@@ -94,7 +94,7 @@ def judge(invoice: Invoice, given: list[Deposit], head: int = HEAD, as_of: float
 
 
 @given(invoices(), many, heads, moments, st.randoms(use_true_random=False))
-def test_the_order_of_transfers_changes_nothing(
+def test_h110_the_order_of_transfers_changes_nothing(
     invoice: Invoice, given: list[Deposit], head: int, as_of: float, chance: random.Random
 ) -> None:
     shuffled = chance.sample(given, len(given))
@@ -185,7 +185,9 @@ def test_paid_means_that_confirmed_credits_reach_the_loosest_minimum(
 
 
 @given(st.integers(1, LARGEST), st.data())
-def test_one_option_is_paid_from_its_minimum_on_and_never_below(amount: int, data: st.DataObject) -> None:
+def test_h100_one_option_is_paid_from_its_minimum_on_and_never_below(
+    amount: int, data: st.DataObject
+) -> None:
     minimum = data.draw(st.integers(1, amount))
     terms = invoice(option(amount=amount, minimum=minimum, confirmations=1))
     paid = data.draw(st.one_of(st.sampled_from([minimum, max(1, minimum - 1)]), st.integers(1, amount)))

@@ -57,7 +57,7 @@ def test_an_amount_is_read_exactly(text: str, places: int, expected: int) -> Non
         pytest.param("0" * 10_000, 0, "too long", id="ten thousand digits"),
     ],
 )
-def test_what_an_asset_cannot_hold_is_refused_in_one_line(text: str, places: int, message: str) -> None:
+def test_h102_what_an_asset_cannot_hold_is_refused_in_one_line(text: str, places: int, message: str) -> None:
     with pytest.raises(ValueError, match=message) as refused:
         parse_amount(text, places)
 
@@ -80,7 +80,7 @@ def test_an_amount_is_written_plainly(units: int, places: int, expected: str) ->
 
 
 @given(units=amounts, places=decimals)
-def test_what_is_written_reads_back_the_same(units: int, places: int) -> None:
+def test_h98_what_is_written_reads_back_the_same(units: int, places: int) -> None:
     assert units == parse_amount(format_amount(units, places), places)
 
 

@@ -137,7 +137,7 @@ def test_the_stablecoins_are_there_with_the_decimals_of_their_chain(name: str) -
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_every_first_block_and_rule_of_finality_is_explained(name: str) -> None:
+def test_h10_every_first_block_and_rule_of_finality_is_explained(name: str) -> None:
     text = resources.preset_file(name).read_text(encoding="utf-8")
 
     assert re.search(r"^# Block 0\. Source: .+\ngenesis = ", text, re.MULTILINE)

@@ -66,6 +66,11 @@ def file(tmp_path: Path) -> Path:
             id="h8 no history",
         ),
         pytest.param(
+            f"{BITCOIN}history = 199",
+            "chains.bitcoin.history: is too small; write at least 200",
+            id="h8 short history",
+        ),
+        pytest.param(
             f"{BITCOIN}confirmations_by_amount = [{STEP.format(2)}, {STEP.format(1)}]",
             "chains.bitcoin.confirmations_by_amount: the steps do not rise; ",
             id="steps that fall",
