@@ -10,7 +10,10 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
-from chains.evm_blocks import bloom_bits
+import msgspec
+
+from chains.evm_blocks import Receipt, bloom_bits
+from chains.evm_proof import receipts_root
 from chains.evm_tokens import TRANSFER
 
 TOKEN = "0xdac17f958d2ee523a2206206994597c13d831ec7"
@@ -53,7 +56,8 @@ class Maker:
         transactions = [self._transaction(n, hash_) for n, hash_ in enumerate(hashes)]
         logs = [self._log(n, hashes) for n in range(self._logs)]
         receipts = [self._receipt(each, logs) for each in transactions]
-        block = self._block(logs)
+        root = receipts_root(msgspec.convert(receipts, list[Receipt]))
+        block = self._block(logs) | {"receiptsRoot": root}
         return Recorded(
             block={**block, "transactions": transactions},
             header={**block, "transactions": hashes},
@@ -64,7 +68,7 @@ class Maker:
         )
 
     def _block(self, logs: list[dict[str, Any]]) -> dict[str, Any]:
-        roots = ("stateRoot", "transactionsRoot", "receiptsRoot", "withdrawalsRoot", "mixHash", "sha3Uncles")
+        roots = ("stateRoot", "transactionsRoot", "withdrawalsRoot", "mixHash", "sha3Uncles")
         withdrawals = [
             {
                 "index": hex(n),
