@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-    from chains.base import ChainAdapter
+    from chains.base import BlockRef, ChainAdapter
     from watcher.bus import Bus
     from watcher.drafts import InvoiceDraft
     from watcher.idempotency import Idempotency
@@ -86,15 +86,15 @@ class Actions:
             check_url(draft.webhook_url, rules, "webhook_url")
         ways, payer = await ways_of(draft, self._settings, self._chains)
         await self._check_ready(ways)
-        heights = await self._heights(ways)
+        heads = await self._heads(ways)
         places = await self._places(ways)
         failpoint.hit("invoice.placed")
         async with self._store.write("invoice") as connection:
             if idem:
                 await idempotency.claim(connection, idem)
             now = self._clock()
-            known = {name: view.head.height for name, view in (await facts.views(connection)).items()}
-            options = tuple(_placed(w, p, known | heights) for w, p in zip(ways, places, strict=True))
+            known = {name: view.head for name, view in (await facts.views(connection)).items()}
+            options = tuple(_placed(w, p, known | heads) for w, p in zip(ways, places, strict=True))
             invoice = _invoice(draft, options, payer, self._settings, now)
             await self._insert(connection, invoice, ways, places, known)
             shown = await self._announce(connection, invoice, now)
@@ -146,20 +146,20 @@ class Actions:
                 message = f"{way.option.chain} was never reached yet; see GET /v1/chains, and try again"
                 raise Refused("chain_not_ready", message, field=f"{way.prefix}chain", status=503)
 
-    async def _heights(self, ways: Sequence[Way]) -> dict[str, int]:
+    async def _heads(self, ways: Sequence[Way]) -> dict[str, BlockRef]:
         """Return the head of each chain where the caller brings an address: it may have been paid before."""
-        heights: dict[str, int] = {}
+        heads: dict[str, BlockRef] = {}
         for way in ways:
             name = way.option.chain
-            if way.option.address and name not in heights:
+            if way.option.address and name not in heads:
                 try:
-                    heights[name] = (await way.adapter.tip()).head.height
+                    heads[name] = (await way.adapter.tip()).head
                 except ChainError as error:
                     message = (
                         f"{name}: the node has to say what came before this invoice, and cannot: {error}"
                     )
                     raise Refused("chain_not_ready", message, status=503) from error
-        return heights
+        return heads
 
     async def _places(self, ways: Sequence[Way]) -> list[_Place]:
         """Return an address for each way: ways whose chains share a key share the index."""
@@ -201,9 +201,9 @@ class Actions:
         invoice: Invoice,
         ways: Sequence[Way],
         places: Sequence[_Place],
-        known: Mapping[str, int],
+        known: Mapping[str, BlockRef],
     ) -> None:
-        """Write the invoice with its options and addresses; `known` is the height absorbed on each chain."""
+        """Write the invoice with its options and addresses; `known` is the head absorbed of each chain."""
         record = facts.Record(invoice, opening(invoice), (), None, None)
         await connection.execute(insert(INVOICE).values(**_row(invoice), **decisions.columns(record)))
         await connection.execute(insert(OPTION), [_option_row(invoice.id, o) for o in invoice.options])
@@ -214,16 +214,16 @@ class Actions:
             shown = Shown(
                 place.address, way.adapter.key(place.address), place.index, invoice.id, invoice.created_at
             )
-            if not await addresses.take(connection, name, shown, known[name]):
+            if not await addresses.take(connection, name, shown, known[name].height):
                 message = f"{place.address} was used before; an address is never given to another invoice"
                 raise Refused("address_in_use", message, field=f"{prefix}address", status=409)
             await addresses.watch_elsewhere(connection, shown, self._siblings(name, known))
 
-    def _siblings(self, name: str, known: Mapping[str, int]) -> dict[str, int]:
+    def _siblings(self, name: str, known: Mapping[str, BlockRef]) -> dict[str, int]:
         """Return the other chains on which the same accounts exist, with the height absorbed on each."""
         space = self._chains[name].namespace
         same = {n for n, chain in self._chains.items() if space is not None and chain.namespace == space}
-        return {n: known[n] for n in same - {name} if n in known}
+        return {n: known[n].height for n in same - {name} if n in known}
 
     async def _announce(self, connection: AsyncConnection, invoice: Invoice, now: datetime) -> dict[str, Any]:
         """Write the invoice's own endpoint and its first event; return it as the API shows it."""
@@ -239,8 +239,9 @@ def _spot(way: Way, place: _Place) -> tuple[str, str]:
     return way.option.chain, place.address
 
 
-def _placed(way: Way, place: _Place, heights: Mapping[str, int]) -> Option:
-    return replace(way.option, address=place.address, from_height=heights[way.option.chain])
+def _placed(way: Way, place: _Place, heads: Mapping[str, BlockRef]) -> Option:
+    head = heads[way.option.chain]
+    return replace(way.option, address=place.address, from_height=head.height, from_hash=head.hash)
 
 
 def _invoice(
@@ -304,4 +305,5 @@ def _option_row(invoice_id: str, option: Option) -> dict[str, Any]:
         "fee_percent": str(option.fee_percent),
         "fee_fixed": option.fee_fixed,
         "dust": option.dust,
+        "from_hash": option.from_hash,
     }

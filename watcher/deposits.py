@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from chains.base import BlockRef, ChainMoved
-from watcher import gaps
+from watcher import deposits_shown, gaps
 from watcher.deposits_gone import drop
 from watcher.deposits_renamed import former, unrepeated
 from watcher.deposits_unattributed import attribute, unexplained
 from watcher.facts import chunks
 from watcher.ids import new_id
 from watcher.model import Standing
-from watcher.tables import ADDRESS, BLOCK, DEPOSIT, OPTION
+from watcher.tables import ADDRESS, BLOCK, DEPOSIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from chains.base import Transfer
+    from watcher.deposits_shown import Shown
     from watcher.model import Batch
 
 _UNPLACED = {
@@ -91,7 +93,8 @@ class Timing:
 async def record(connection: AsyncConnection, batch: Batch, timing: Timing) -> set[str]:
     """Write a batch's transfers; return the invoices that they touch."""
     pool = batch.mempool.transfers if batch.mempool else ()
-    addresses = await _write(connection, batch.chain, [*pool, *batch.transfers], timing)
+    branch = {block.height: block.hash for block in batch.blocks}
+    addresses = await _write(connection, batch.chain, [*pool, *batch.transfers], timing, branch)
     spent = {**(batch.mempool.spent if batch.mempool else {}), **batch.spent}
     complete = batch.mempool is not None and not batch.hole and not await gaps.unread(connection, batch.chain)
     live = {(t.txid, t.slot) for t in pool} if complete else None
@@ -129,12 +132,19 @@ async def record_found(
 
 
 async def _write(
-    connection: AsyncConnection, chain: str, transfers: Sequence[Transfer], timing: Timing
+    connection: AsyncConnection,
+    chain: str,
+    transfers: Sequence[Transfer],
+    timing: Timing,
+    branch: Mapping[int, str] = MappingProxyType({}),
 ) -> set[str]:
-    """Insert or move each transfer; return the addresses of those that changed something."""
+    """Insert or move each transfer; return the addresses of those that changed something.
+
+    `branch`: the blocks that are about to be absorbed, height to hash.
+    """
     transfers = await unexplained(connection, chain, transfers)
     known = await _known(connection, chain, {t.txid for t in transfers})
-    shown = await _shown(connection, chain, {t.address for t in transfers})
+    shown = await deposits_shown.of(connection, chain, {t.address for t in transfers}, branch)
     told = {(t.txid, t.slot) for t in transfers}
     changed: set[str] = set()
     new: list[Transfer] = []
@@ -166,30 +176,6 @@ async def _known(
             select(DEPOSIT).where(DEPOSIT.c.chain == chain, DEPOSIT.c.txid.in_(some))
         )
         found.update({(row.txid, row.slot): dict(row._mapping) for row in rows})  # noqa: SLF001 - its public name
-    return found
-
-
-async def _shown(connection: AsyncConnection, chain: str, addresses: Iterable[str]) -> dict[str, Any]:
-    """Return when each address was made, whether it is the caller's own, and what may have come before."""
-    found = {}
-    for some in chunks(addresses):
-        rows = await connection.execute(
-            select(
-                ADDRESS.c.address,
-                ADDRESS.c.created_at,
-                ADDRESS.c.key_index,
-                func.coalesce(func.max(OPTION.c.from_height), ADDRESS.c.from_height).label("from_height"),
-            )
-            .outerjoin(
-                OPTION,
-                (OPTION.c.invoice_id == ADDRESS.c.invoice_id)
-                & (OPTION.c.chain == ADDRESS.c.chain)
-                & (OPTION.c.address == ADDRESS.c.address),
-            )
-            .where(ADDRESS.c.chain == chain, ADDRESS.c.address.in_(some))
-            .group_by(ADDRESS.c.id)
-        )
-        found.update({row.address: row for row in rows})
     return found
 
 
@@ -239,7 +225,7 @@ def _row(chain: str, transfer: Transfer, place: Mapping[str, Any], arrived_at: d
     }
 
 
-def _arrival(transfer: Transfer, timing: Timing, shown: Any) -> datetime:
+def _arrival(transfer: Transfer, timing: Timing, shown: Shown) -> datetime:
     """Return when a transfer arrived: when it was seen or, if earlier, what the node or the block say.
 
     A block's time may be wrong by the chain's drift, so it goes no further back than `floor` (hazard 108).
@@ -251,23 +237,21 @@ def _arrival(transfer: Transfer, timing: Timing, shown: Any) -> datetime:
         arrived = max(arrived, min(timing.floor, timing.observed_at))
     if _came_before(transfer, shown, arrived, timing.drift):
         return min(arrived, transfer.block.time) if transfer.block else arrived
-    made: datetime = shown.created_at
-    return max(arrived, made)
+    return max(arrived, shown.made_at)
 
 
-def _came_before(transfer: Transfer, shown: Any, arrived: datetime, drift: timedelta) -> bool:
+def _came_before(transfer: Transfer, shown: Shown, arrived: datetime, drift: timedelta) -> bool:
     """Whether it reached the address before its invoice was made: none of the invoice's business.
 
     An address of the caller's own may have been used; one of ours only if the key was in use elsewhere, so
-    there a block's time is given the benefit of its drift. Fixed with the arrival: a reorganisation may put
-    it into a later block, or a later payment into a lower one.
+    there a block's time is given the benefit of its drift, as it is on a branch that did not exist then.
+    Fixed with the arrival: a reorganisation may put it into a later block, or a later payment into a lower
+    one.
     """
-    own = shown.key_index is None
-    made: datetime = shown.created_at
     if transfer.block is None:
-        return own and made - arrived > CLOCK_SLACK
-    known = -1 if shown.from_height is None else shown.from_height
-    return bool(transfer.block.height <= known and transfer.block.time < (made if own else made - drift))
+        return shown.own and shown.made_at - arrived > CLOCK_SLACK
+    doubt = timedelta() if shown.own and not shown.branched else drift
+    return transfer.block.height <= shown.from_height and transfer.block.time < shown.made_at - doubt
 
 
 async def _invoices(connection: AsyncConnection, chain: str, addresses: Iterable[str]) -> set[str]:

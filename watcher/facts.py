@@ -184,6 +184,7 @@ def _option(row: Any) -> Option:
         fee_percent=Fraction(row.fee_percent),
         fee_fixed=row.fee_fixed,
         dust=row.dust,
+        from_hash=row.from_hash,
     )
 
 

@@ -178,7 +178,8 @@ class Option:
     `amount`: what the merchant is to be credited with. `expected`: what the payer is asked for.
     `minimum`: the smallest credit that counts as paid (amount less the tolerance).
     `fee_percent` (a share of 1) and `fee_fixed` (base units) are deducted from each deposit.
-    `from_height`: the chain's height when the invoice was made; an address may have been paid before.
+    `from_height`: the chain's height when the invoice was made, and `from_hash` its block there; an address
+    may have been paid before.
     `dust`: smaller deposits are ignored.
     """
 
@@ -196,6 +197,7 @@ class Option:
     fee_percent: Fraction = Fraction(0)
     fee_fixed: int = 0
     dust: int = 0
+    from_hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

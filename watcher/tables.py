@@ -223,6 +223,7 @@ class OptionRow(SQLModel, table=True):
     fee_percent: str = "0"
     fee_fixed: int = Field(default=0, sa_type=Amount)
     dust: int = Field(default=0, sa_type=Amount)
+    from_hash: str | None = None
 
 
 class DepositRow(SQLModel, table=True):

@@ -83,3 +83,34 @@ async def test_a_payment_on_a_new_branch_is_as_old_as_its_block_there(world: Wor
 
     assert fork.height + 1 == other.height
     assert "paid" == await invoice.status()
+
+
+async def test_a_payment_on_a_branch_that_came_after_its_brought_address_is_not_taken_for_an_older_one(
+    world: World,
+) -> None:
+    """Its block is no higher than the head was, and its block's clock lags: only the branch tells."""
+    chain = world.add(has_mempool=False)
+    await world.mine(3)
+    world.clock.advance(30)
+    invoice = await world.invoice(address="fake187654321")
+    world.clock.advance(-20)
+    txid = chain.pay(invoice.address, COIN)
+    chain.reorg(2, {txid: 0})
+    await world.scan()
+
+    assert chain.blocks[2].ref.time < (await invoice.record()).invoice.created_at
+    assert "paid" == (await invoice.status()).split()[0]
+
+
+async def test_what_a_brought_address_received_on_the_same_branch_before_is_still_none_of_its_business(
+    world: World,
+) -> None:
+    chain = world.add(has_mempool=False)
+    await world.scan()
+    chain.pay("fake187654321", COIN)
+    chain.mine()
+    world.clock.advance(30)
+    invoice = await world.invoice(address="fake187654321")
+    await world.mine(3)
+
+    assert "pending" == await invoice.status()

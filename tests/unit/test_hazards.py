@@ -13,7 +13,7 @@ from functools import cache
 
 import pytest
 
-from source_tree import ROOT
+from source_tree import ROOT, sources
 
 SECTIONS = {
     "A, reorganisations and finality": range(1, 16),
@@ -27,7 +27,6 @@ SECTIONS = {
 ROWS = [pytest.param(row, id=f"h{row}") for rows in SECTIONS.values() for row in rows]
 
 UNTESTED = {
-    45: "nothing here asks for logs by address (eth_getLogs): tokens come from the receipts of whole blocks",
     99: "there is no PostgreSQL yet; amounts have their type of fixed-width text for it already (h95 to h98)",
     116: "there is no PostgreSQL yet, hence no advisory lock; SQLite's owner holds a file lock (h121)",
     117: "there is no PostgreSQL yet; on SQLite writers wait in line and cannot conflict (h120)",
@@ -38,13 +37,23 @@ UNTESTED = {
 
 @cache
 def _tested() -> frozenset[int]:
-    """Return the rows that the name of any test names."""
+    """Return the rows that the name of any test or the id of any of its cases names."""
     found: set[int] = set()
-    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+    for path in sorted((ROOT / "tests").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                found |= _named(node.name)
+            found |= _named(_name(node))
     return frozenset(found)
+
+
+def _name(node: ast.AST) -> str:
+    """Return the name of a test, or the id of a `pytest.param`, as if it were one."""
+    match node:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+            return name
+        case ast.keyword(arg="id", value=ast.Constant(value=str(text))):
+            return f"test_{text.replace('-', '_')}"
+        case _:
+            return ""
 
 
 def _named(test: str) -> set[int]:
@@ -55,6 +64,15 @@ def _named(test: str) -> set[int]:
 @pytest.mark.parametrize("row", ROWS)
 def test_a_hazard_has_a_test_or_a_reason(row: int) -> None:
     assert (row in _tested()) is not (row in UNTESTED), UNTESTED.get(row, "no test names it")
+
+
+def test_h45_h48_nothing_asks_for_logs_by_range_nor_waits_for_filters_and_subscriptions() -> None:
+    """Tokens come from the receipts of whole blocks, found by polling: no list of addresses is ever sent."""
+    said = {text for source in sources().values() for text in source.strings()}
+    methods = {text for text in said if re.fullmatch(r"eth_[A-Za-z]+", text)}
+
+    assert "eth_getBlockReceipts" in methods
+    assert not [method for method in methods if re.search(r"Logs$|[Ff]ilter|ubscri", method)]
 
 
 def test_a_reason_is_given_for_known_rows_only() -> None:
@@ -71,6 +89,7 @@ def test_a_reason_is_given_for_known_rows_only() -> None:
         pytest.param("test_h1_h22_h33_after_all", {1, 22, 33}, id="several"),
         pytest.param("test_nothing_h5_here", set(), id="elsewhere in the name"),
         pytest.param("test_hundreds_of_blocks", set(), id="no number"),
+        pytest.param("test_h58_false", {58}, id="an id of a case"),
     ],
 )
 def test_a_test_names_its_hazards_at_its_begin(name: str, expected: set[int]) -> None:

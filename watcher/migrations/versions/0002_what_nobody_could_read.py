@@ -28,6 +28,7 @@ def upgrade() -> None:
     op.add_column("chain", sa.Column("cross_checked_hash", sa.String(), nullable=True))
     op.add_column("address", sa.Column("from_height", sa.BigInteger(), nullable=True))
     op.add_column("address", sa.Column("stray", sa.Boolean(), nullable=False, server_default=sa.text("0")))
+    op.add_column("option", sa.Column("from_hash", sa.String(), nullable=True))
     op.add_column("gap", sa.Column("detail", sa.Text(), nullable=True))
     op.add_column("deposit", sa.Column("risk", sa.String(), nullable=True))
     op.execute(

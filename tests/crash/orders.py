@@ -1,0 +1,133 @@
+"""The merchant of the crash test: makes each invoice at both daemons, and its customers pay as people do."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from subject import Subject
+
+SHORT = 60
+"""Seconds: the shortest life that an invoice may have."""
+LATE = 12.0
+"""Seconds after its end from which on both daemons call money late: they made the invoice seconds apart."""
+_UNITS = {"ETH": 10**18, "USDT": 10**6, "LTC": 10**8}
+_CHAIN = {"ETH": "dev", "USDT": "dev", "LTC": "litecoin"}
+
+
+@dataclass(slots=True)
+class Order:
+    """One purchase: what is asked, and how it is paid: (seconds after creation, option, percent) each."""
+
+    number: int
+    assets: tuple[str, ...]
+    amount: str
+    pays: tuple[tuple[float, int, int], ...]
+    short: bool = False
+    late: str = "hold"
+    own_hook: bool = False
+    keyed: bool = True
+    tries: int = 0
+    brought: list[str] = field(default_factory=list)
+    answer: dict[str, Any] | None = None
+    """What the killed daemon answered with 201."""
+    twin: dict[str, Any] | None = None
+    """What the other answered."""
+
+    @property
+    def name(self) -> str:
+        """The order's id at the shop; without an Idempotency-Key each try is an order of its own."""
+        return f"order-{self.number}" + ("" if self.keyed else f"-{self.tries}")
+
+    def body(self, addresses: list[str], hook: str) -> dict[str, Any]:
+        options: list[dict[str, str]] = [
+            {"chain": _CHAIN[asset], "asset": asset, "amount": self.amount} for asset in self.assets
+        ]
+        for option, address in zip(options, addresses, strict=False):
+            option["address"] = address
+        made: dict[str, Any] = {"options": options, "order_id": self.name, "late": self.late}
+        made |= {"expires_in": SHORT} if self.short else {}
+        return made | ({"webhook_url": f"{hook}/order-{self.number}"} if self.own_hook and hook else {})
+
+    def payments(self) -> list[tuple[float, str, str, int]]:
+        """Return (seconds, asset, address, base units) of each payment."""
+        assert self.answer is not None
+        found = []
+        for after, number, part in self.pays:
+            option = self.answer["options"][number]
+            whole = int(Decimal(option["amount"]) * _UNITS[option["asset"]])
+            found.append((after, option["asset"], option["address"], whole * part // 100))
+        return found
+
+
+def invent(number: int, random: Random, *, short: bool, coins: bool = True) -> Order:
+    """Think of an order. `short`: it may end within the test; `coins`: also on litecoin."""
+    choices = [("ETH",), ("USDT",), ("ETH", "USDT")] + ([("LTC",), ("LTC",), ("LTC", "ETH")] if coins else [])
+    assets = random.choice(choices)
+    if short:
+        pays: tuple[tuple[float, int, int], ...] = random.choice(
+            [
+                (),
+                ((2.0, 0, 40),),
+                ((3.0, 0, 100),),
+                ((SHORT + LATE, 0, 100),),
+                ((4.0, 0, 50), (SHORT + LATE, 0, 50)),
+            ]
+        )
+    else:
+        last = len(assets) - 1
+        pays = random.choice(
+            [
+                ((0.0, 0, 100),),
+                ((0.5, 0, 100),),
+                ((0.0, 0, 50), (1.5, last, 50)),
+                ((1.0, 0, 100), (2.0, 0, 40)),
+                ((0.0, 0, 30),),
+                ((0.0, 0, 60), (0.0, 0, 60)),
+            ]
+        )
+    return Order(
+        number=number,
+        assets=assets,
+        amount=f"0.{random.randint(100, 999)}",
+        pays=pays,
+        short=short,
+        late=random.choice(["hold", "hold", "accept"]),
+        own_hook=random.random() < 0.3,
+        keyed=random.random() < 0.7,
+    )
+
+
+class Merchant:
+    """Makes invoices by HTTP and has them paid; keeps on asking while the daemon is dead."""
+
+    def __init__(self, victim: Subject, witness: Subject, hook: str) -> None:
+        self.orders: list[Order] = []
+        self._victim, self._witness = victim, witness
+        self._hook = hook
+
+    async def sell(self, order: Order) -> None:
+        """Make the invoice at both daemons, which know it from then on."""
+        self.orders.append(order)
+        order.answer = await self._create(order)
+        addresses = [option["address"] for option in order.answer["options"]]
+        status, order.twin = await self._witness.ask("POST", "/v1/invoices", order.body(addresses, ""))
+        assert status == 201, order.twin
+
+    async def _create(self, order: Order) -> dict[str, Any]:
+        """Ask until it is answered; a repetition with its key must not make a second invoice."""
+        headers = {"Idempotency-Key": f"key-{order.number}"} if order.keyed else {}
+        while True:
+            order.tries += 1
+            body = order.body(order.brought, self._hook)
+            status, answer = await self._victim.ask("POST", "/v1/invoices", body, headers)
+            if status == 201:
+                made: dict[str, Any] = answer
+                return made
+            assert status in (0, 503), (order.name, status, answer)
+            await asyncio.sleep(0.05)

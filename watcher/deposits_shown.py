@@ -1,0 +1,74 @@
+"""What is known of the addresses that were shown, as far as the arrival of a deposit depends on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select
+
+from watcher.facts import chunks
+from watcher.tables import ADDRESS, BLOCK, OPTION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from sqlalchemy import Select
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """When an address was made, whether it is the caller's own, and the height of the chain at that moment.
+
+    `branched`: another block stands at that height now, so that a payment below it may be a later one.
+    """
+
+    made_at: datetime
+    own: bool
+    from_height: int
+    branched: bool
+
+
+async def of(
+    connection: AsyncConnection, chain: str, addresses: Iterable[str], branch: Mapping[int, str]
+) -> dict[str, Shown]:
+    """Return what is known of each address; `branch` are blocks about to be absorbed, height to hash."""
+    found: dict[str, Shown] = {}
+    for some in chunks(addresses):
+        rows = (await connection.execute(_rows(chain, some))).all()
+        hashes = await _hashes(connection, chain, {r.from_height for r in rows if r.from_hash}) | dict(branch)
+        for row in rows:
+            height = -1 if row.from_height is None else row.from_height
+            branched = row.from_hash is not None and hashes.get(height, row.from_hash) != row.from_hash
+            found[row.address] = Shown(row.created_at, row.key_index is None, height, branched)
+    return found
+
+
+def _rows(chain: str, addresses: list[str]) -> Select[Any]:
+    """Select the addresses with what came before their options, where an invoice asks for money there."""
+    same = (
+        (OPTION.c.invoice_id == ADDRESS.c.invoice_id)
+        & (OPTION.c.chain == ADDRESS.c.chain)
+        & (OPTION.c.address == ADDRESS.c.address)
+    )
+    height = func.coalesce(func.max(OPTION.c.from_height), ADDRESS.c.from_height)
+    return (
+        select(
+            ADDRESS.c.address,
+            ADDRESS.c.created_at,
+            ADDRESS.c.key_index,
+            height.label("from_height"),
+            func.max(OPTION.c.from_hash).label("from_hash"),
+        )
+        .outerjoin(OPTION, same)
+        .where(ADDRESS.c.chain == chain, ADDRESS.c.address.in_(addresses))
+        .group_by(ADDRESS.c.id)
+    )
+
+
+async def _hashes(connection: AsyncConnection, chain: str, heights: Iterable[int]) -> dict[int, str]:
+    """Return the kept blocks at these heights; deeper ones cannot change any more."""
+    query = select(BLOCK.c.height, BLOCK.c.hash).where(BLOCK.c.chain == chain, BLOCK.c.height.in_(heights))
+    return {row.height: row.hash for row in await connection.execute(query)}
