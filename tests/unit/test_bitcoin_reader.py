@@ -148,8 +148,9 @@ async def test_without_rest_it_is_not_asked_for_blocks() -> None:
 async def test_a_block_that_cannot_be_had_is_an_error_and_never_skipped(
     block: Any, expected: type[ChainError], message: str
 ) -> None:
+    info = {"blocks": 9, "headers": 9, "bestblockhash": HASH, "pruned": True, "pruneheight": 6}
     with pytest.raises(expected, match=message):
-        await read(StubNode(getblockhash=HASH, getblock=block))
+        await read(StubNode(getblockhash=HASH, getblock=block, getblockchaininfo=info))
 
 
 async def test_h6_blocks_that_do_not_follow_each_other_are_refused() -> None:
