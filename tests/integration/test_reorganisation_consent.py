@@ -47,7 +47,10 @@ async def test_h8_blocks_that_wait_to_be_read_again_for_another_reason_are_no_co
     ("first", "state", "status"),
     [
         pytest.param(5, ChainState.HALTED, "paid", id="above a credit that has to be taken back"),
-        pytest.param(4, ChainState.LIVE, "pending reverted", id="from the lowest such credit"),
+        pytest.param(
+            4, ChainState.HALTED, "paid", id="from the lowest such credit, where nothing older stands"
+        ),
+        pytest.param(1, ChainState.LIVE, "pending reverted", id="from before the first address"),
         pytest.param(0, ChainState.LIVE, "pending reverted", id="from the first block"),
     ],
 )

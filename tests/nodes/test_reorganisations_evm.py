@@ -226,6 +226,7 @@ async def test_h8_a_reorganisation_deeper_than_the_history_halts_and_a_rescan_re
 ) -> None:
     async with ether_scene(anvil, tmp_path, history=20) as scene:
         anvil.mine(40)
+        early, _ = await scene.paid(1)
         lost, _ = await scene.paid(21)
         later = await scene.invoice(confirmations=1)
         fork = anvil.height - 21
@@ -241,7 +242,7 @@ async def test_h8_a_reorganisation_deeper_than_the_history_halts_and_a_rescan_re
 
         await scene.followed.actions.rescan(NAME, fork + 1, None)
 
-        assert ["pending reverted", "paid"] == await scene.right(lost, later)
+        assert ["paid", "pending reverted", "paid"] == await scene.right(early, lost, later)
         assert ["chain.stalled", "chain.recovered"] == await scene.followed.told("chain.")
 
 

@@ -45,10 +45,11 @@ async def test_h8_a_reorganisation_exactly_as_deep_as_the_history_is_undone(scen
 async def test_h8_one_block_deeper_halts_with_one_alert_and_neither_credits_nor_withdraws(
     scene: LitecoinScene,
 ) -> None:
+    early, _ = await scene.paid(1)
     lost, _ = await scene.paid(HISTORY + 1)
     later = await scene.invoice(confirmations=1)
     before = await scene.followed.credits(NAME)
-    lowest = min(await scene.followed.kept(NAME))
+    fork = scene.node.height - HISTORY - 1
 
     scene.replace(HISTORY + 1)
     scene.node.pay(later.address, "1")
@@ -58,11 +59,11 @@ async def test_h8_one_block_deeper_halts_with_one_alert_and_neither_credits_nor_
         scene.node.mine()
 
     shown = describe(scene.followed.app.context(), NAME)
-    remedy = f"watcher rescan {NAME} --from HEIGHT, with a HEIGHT of {lowest} or less"
+    remedy = f"watcher rescan {NAME} --from HEIGHT, with a HEIGHT of {fork + 1} or less"
     assert (ChainState.HALTED, True) == (shown["state"], remedy in shown["reason"])
     assert ["chain.stalled"] == await scene.followed.told("chain.")
     assert before == await scene.followed.credits(NAME)
-    assert ["paid", "pending"] == [await lost.status(), await later.status()]
+    assert ["paid", "paid", "pending"] == [await each.status() for each in (early, lost, later)]
 
 
 async def test_h8_nothing_expires_while_the_chain_is_halted(scene: LitecoinScene) -> None:
@@ -81,6 +82,7 @@ async def test_h8_nothing_expires_while_the_chain_is_halted(scene: LitecoinScene
 async def test_h8_a_rescan_recovers_withdraws_the_old_branch_and_credits_the_new(
     scene: LitecoinScene,
 ) -> None:
+    early, _ = await scene.paid(1)
     lost, _ = await scene.paid(HISTORY + 5)
     later = await scene.invoice(confirmations=1)
     fork = scene.node.height - HISTORY - 5
@@ -91,7 +93,7 @@ async def test_h8_a_rescan_recovers_withdraws_the_old_branch_and_credits_the_new
 
     await scene.followed.actions.rescan(NAME, fork + 1, None)
 
-    assert ["pending reverted", "paid"] == await scene.right(lost, later)
+    assert ["paid", "pending reverted", "paid"] == await scene.right(early, lost, later)
     assert ["chain.stalled", "chain.recovered"] == await scene.followed.told("chain.")
     assert [] == list(await scene.followed.ledger.gaps(NAME))
 
@@ -100,6 +102,7 @@ async def test_h8_a_rescan_from_above_the_fork_leaves_nothing_of_the_old_branch_
     scene: LitecoinScene,
 ) -> None:
     """The kept blocks do not say how deep the fork is: a height that satisfies them may lie above it."""
+    early, _ = await scene.paid(1)
     lost, _ = await scene.paid(HISTORY + 5)
     lowest = min(await scene.followed.kept(NAME))
     fork = scene.node.height - HISTORY - 5
@@ -118,7 +121,7 @@ async def test_h8_a_rescan_from_above_the_fork_leaves_nothing_of_the_old_branch_
     assert "paid" == await lost.status()
 
     await scene.followed.actions.rescan(NAME, fork + 1, None)
-    assert ["pending reverted"] == await scene.right(lost)
+    assert ["paid", "pending reverted"] == await scene.right(early, lost)
 
 
 async def test_h8_a_rescan_from_far_below_reads_in_pieces(scene: LitecoinScene) -> None:
