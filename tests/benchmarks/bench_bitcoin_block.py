@@ -79,7 +79,7 @@ async def _parsing(report: Report, block: FullBlock, sets: dict[int, set[bytes]]
 
 
 async def _parse(data: bytes, scripts: AbstractSet[bytes], hits: int) -> None:
-    found = parse_block(data, _DIALECT, scripts)
+    found = parse_block(data, _DIALECT, scripts, prove=True)
     if len(found.outputs) != hits:
         raise AssertionError(f"{len(found.outputs)} payments found, {hits} made")
 

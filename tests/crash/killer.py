@@ -163,7 +163,8 @@ class Killer:
         with contextlib.suppress(asyncio.CancelledError):
             await provoking
         self._calm()
-        if status is None:
+        drained = status == 0 and point.startswith("drain.")  # it had nothing under way when it was to stop
+        if status is None or drained:
             self._missed[point] += 1
             self.deaths["(missed)"] += 1
             await victim.kill()
