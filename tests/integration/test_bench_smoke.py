@@ -19,7 +19,7 @@ BITCOIN = {
 }
 EVM = {
     *(f"{who}_{clock}_ms" for who in ("ours", "traced", "web3") for clock in ("cpu", "wall")),
-    *("less_cpu_than_web3", "less_cpu_traced"),
+    *("less_cpu_than_web3", "less_cpu_traced", "less_cpu_with_payments", "quiet_cpu_ms"),
 }
 
 
