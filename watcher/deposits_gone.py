@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 KEPT_IN_MEMPOOLS = timedelta(hours=336)
 """What another node may still have, it has forgotten after so long (Bitcoin Core's -mempoolexpiry)."""
 
-_FLOATING = (Standing.MEMPOOL.value, Standing.UNPLACED.value)
+FLOATING = (Standing.MEMPOOL.value, Standing.UNPLACED.value)
+"""Where a deposit stands that no block holds, and that may still come or go."""
 
 
 async def drop(
@@ -41,7 +42,7 @@ async def drop(
             DEPOSIT.c.standing,
             DEPOSIT.c.spends,
             DEPOSIT.c.arrived_at,
-        ).where(DEPOSIT.c.chain == chain, DEPOSIT.c.settled.is_(False), DEPOSIT.c.standing.in_(_FLOATING))
+        ).where(DEPOSIT.c.chain == chain, DEPOSIT.c.settled.is_(False), DEPOSIT.c.standing.in_(FLOATING))
     )
     changed: set[str] = set()
     for row in rows.all():

@@ -14,8 +14,9 @@ from sqlalchemy import delete, exists, func, insert, select, update
 
 from watcher import addresses, affected, alerts, deposits, facts, failpoint, gaps, outbox, troubles
 from watcher.decisions import settle
+from watcher.deposits_gone import FLOATING
 from watcher.ledger_balances import Comparisons
-from watcher.model import Gap, GapReason, Standing
+from watcher.model import Gap, GapReason
 from watcher.tables import ADDRESS, BLOCK, CHAIN, DEPOSIT
 
 if TYPE_CHECKING:
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from watcher.model import Batch, Clock, View
     from watcher.render import Links
     from watcher.store import Store
-
-
-_FLOATING = (Standing.MEMPOOL.value, Standing.UNPLACED.value)
 
 
 class LedgerConflict(RuntimeError):  # noqa: N818 - the name says which
@@ -99,7 +97,7 @@ class Ledger:
         Deposits in blocks above `above` are unconfirmed, too: those blocks are about to be undone.
         """
         async with self._store.read() as connection:
-            floating = DEPOSIT.c.settled.is_(False) & DEPOSIT.c.standing.in_(_FLOATING)
+            floating = DEPOSIT.c.settled.is_(False) & DEPOSIT.c.standing.in_(FLOATING)
             undone = DEPOSIT.c.block_height > above
             found = select(DEPOSIT.c.txid, DEPOSIT.c.spends).where(
                 DEPOSIT.c.chain == chain, floating | undone

@@ -260,6 +260,7 @@ async def test_an_endpoint_that_is_a_moment_behind_is_waited_for(monkeypatch: py
     monkeypatch.setattr(rpc_survey.asyncio, "sleep", grow)
 
     await network.agree(100)
+    assert network.heads[B] == 100
 
 
 @pytest.mark.usefixtures("impatient")
