@@ -123,7 +123,7 @@ def test_h43_h49_h56_h61_receipts_that_were_touched_are_refused(
 def test_a_block_with_receipts_of_an_unknown_kind_proves_nothing(node: Anvil, fields: dict[str, Any]) -> None:
     fill(node, 4)
     block, receipts = newest(node)
-    first = next(iter(receipts))
+    first = next(txid for txid, each in receipts.items() if each.logs)
     less = without_log(receipts[first])
 
     with pytest.raises(NodeUnavailable):
