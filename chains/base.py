@@ -226,6 +226,46 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True)
+class Coin:
+    """One confirmed credit that a refund may spend, or be paid from. Amounts in base units.
+
+    `index`: its address is 0/index below the configured key; None where the caller brought the address.
+    """
+
+    asset: str
+    txid: str
+    slot: str
+    address: str
+    amount: int
+    block: BlockRef
+    index: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unsigned:
+    """What to sign elsewhere to send a refund.
+
+    `arrives`: base units that reach the payer: the amount, less the fee where it has to be taken from it.
+    `fields` is JSON for the merchant: a PSBT with its inputs and outputs, or a link and a transaction's fields.
+    """
+
+    arrives: int
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """Where a transaction is, and what it credits to one address.
+
+    `block` is None while it is in the mempool. `transfers` are None where that cannot be told yet (an account
+    chain's transaction that is in no block).
+    """
+
+    block: BlockRef | None
+    transfers: tuple[Transfer, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One row of `watcher check`: `ok` False stops deposits from being seen, None is a warning."""
 
@@ -313,6 +353,16 @@ class ChainAdapter(Protocol):
 
     async def spending_cost(self, asset: str) -> int:
         """Return what spending one deposit of the native coin costs, in base units; 0 for a token."""
+
+    async def unsigned(self, coins: Sequence[Coin], address: str, asset: str, amount: int) -> Unsigned:
+        """Return what to sign so that `amount` of an asset goes from these coins to a canonical address.
+
+        Raises AddressError for a destination that cannot take it, NodeUnavailable where the node has to be
+        asked and does not answer. Holds no private key, and sends nothing.
+        """
+
+    async def locate(self, txid: str, address: str) -> Located | None:
+        """Return where a transaction is and what it credits to an address; None where no node knows it."""
 
     def payment_uri(self, address: str, asset: str, amount: int) -> str:
         """Return the wallet link (BIP-21, EIP-681) that asks for `amount` base units."""

@@ -37,7 +37,7 @@ class Claim:
     delivery_id: str
     event_id: str
     event_seq: int
-    invoice_id: str | None
+    subject: str | None
     attempts: int
     body: bytes
     endpoint_id: str
@@ -85,7 +85,7 @@ _HELD = (
     select(_other.c.id)
     .where(
         _other.c.endpoint_id == _mine.c.endpoint_id,
-        _other.c.invoice_id == _mine.c.invoice_id,
+        _other.c.subject == _mine.c.subject,
         _other.c.state == "pending",
         _other.c.id != _mine.c.id,
         or_(
@@ -148,7 +148,7 @@ _CLAIMS = (
         DELIVERY.c.id,
         DELIVERY.c.event_id,
         DELIVERY.c.event_seq,
-        DELIVERY.c.invoice_id,
+        DELIVERY.c.subject,
         DELIVERY.c.attempts,
         EVENT.c.body,
         ENDPOINT.c.id,

@@ -87,6 +87,25 @@ class LatePolicy(StrEnum):
 
     HOLD = "hold"
     ACCEPT = "accept"
+    REFUND = "refund"
+
+
+class ReturnPolicy(StrEnum):
+    """What money does by itself that an invoice has no use for."""
+
+    HOLD = "hold"
+    """It waits for the merchant."""
+    REFUND = "refund"
+    """Once it is confirmed, its refund is requested."""
+
+
+class ExcessPolicy(StrEnum):
+    """What too much money does by itself."""
+
+    KEEP = "keep"
+    """It is told, and waits for nobody."""
+    HOLD = "hold"
+    REFUND = "refund"
 
 
 class ResolutionKind(StrEnum):
@@ -95,6 +114,15 @@ class ResolutionKind(StrEnum):
     ACCEPT = "accept"
     EXTEND = "extend"
     CANCEL = "cancel"
+
+
+class RefundState(StrEnum):
+    """How far a refund is: promised, said to be sent, confirmed on the chain, or withdrawn."""
+
+    REQUESTED = "requested"
+    SENT = "sent"
+    CONFIRMED = "confirmed"
+    CANCELLED = "cancelled"
 
 
 class EventType(StrEnum):
@@ -118,6 +146,11 @@ class EventType(StrEnum):
     PAYMENT_CONFIRMED = "payment.confirmed"
     PAYMENT_REPLACED = "payment.replaced"
     PAYMENT_REVERTED = "payment.reverted"
+    REFUND_REQUESTED = "refund.requested"
+    REFUND_SENT = "refund.sent"
+    REFUND_CONFIRMED = "refund.confirmed"
+    REFUND_REVERTED = "refund.reverted"
+    REFUND_CANCELLED = "refund.cancelled"
     DEPOSIT_DETECTED = "deposit.detected"
     DEPOSIT_CONFIRMED = "deposit.confirmed"
     DEPOSIT_REVERTED = "deposit.reverted"
@@ -145,6 +178,8 @@ class GapReason(StrEnum):
     """The node no longer has what is in them (it is pruned)."""
     QUARANTINED = "quarantined"
     """What the node gave could not be parsed."""
+    REFUND = "refund"
+    """A refund's transaction may be in them."""
 
 
 UNPROVEN = frozenset({GapReason.NEW_ADDRESS, GapReason.MISSING, GapReason.QUARANTINED})
@@ -180,7 +215,7 @@ class Option:
     `fee_percent` (a share of 1) and `fee_fixed` (base units) are deducted from each deposit.
     `from_height`: the chain's height when the invoice was made, and `from_hash` its block there; an address
     may have been paid before.
-    `dust`: smaller deposits are ignored.
+    `dust`: smaller deposits are ignored. `refund_address`: where the payer wants money back, if that is known.
     """
 
     position: int
@@ -198,6 +233,22 @@ class Option:
     fee_fixed: int = 0
     dust: int = 0
     from_hash: str | None = None
+    refund_address: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What happens by itself where an invoice is out of the ordinary, frozen at creation.
+
+    `accept_share`: underpaid with at least this share of the amount confirmed, it is accepted; None: never.
+    `extend`: seconds by which the deadline moves while enough is seen, but not yet in a block; 0: never.
+    """
+
+    accept_share: Fraction | None = None
+    extend: int = 0
+    underpaid: ReturnPolicy = ReturnPolicy.HOLD
+    overpaid: ExcessPolicy = ExcessPolicy.KEEP
+    wrong_asset: ReturnPolicy = ReturnPolicy.HOLD
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +256,7 @@ class Invoice:
     """What is owed and by when; nothing here says whether it was paid.
 
     `sequence`: that of its last event. `reverted`: its status once fell because money went away again.
+    `reminded_for`: the deadline of which the payer was reminded last. `language` is that of its mails.
     """
 
     id: str
@@ -214,9 +266,13 @@ class Invoice:
     monitor_until: datetime
     fee_payer: FeePayer = FeePayer.MERCHANT
     late: LatePolicy = LatePolicy.HOLD
+    policy: Policy = Policy()
     reminder_before: int = 0
+    reminded_for: datetime | None = None
     sequence: int = 0
     reverted: bool = False
+    language: str = "en"
+    link_id: str | None = None
     order_id: str | None = None
     description: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -256,6 +312,35 @@ class Resolution:
     by: str
     reason: str | None = None
     until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Money that the merchant gives back. Amounts in base units of the asset.
+
+    `address` is None until it is known. `arrives`: what has to reach it, the amount less the network's fee
+    where that is taken from it. `covers`: the deposits that were there when it was requested; nothing of them
+    waits any more. `txid` is what the merchant says was sent; whether it was, the chain says.
+    """
+
+    id: str
+    chain: str
+    asset: str
+    decimals: int
+    amount: int
+    arrives: int
+    confirmations: Confirmations
+    by: str
+    at: datetime
+    address: str | None = None
+    reason: str | None = None
+    covers: frozenset[str] = frozenset()
+    state: RefundState = RefundState.REQUESTED
+    txid: str | None = None
+    sent_at: datetime | None = None
+    confirmed_at: datetime | None = None
+    cancelled_at: datetime | None = None
+    unsigned: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +410,7 @@ class Happening:
     type: EventType
     payment: Payment | None = None
     reason: str | None = None
+    refund: Refund | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,6 +424,7 @@ class Event:
     invoice_id: str | None = None
     sequence: int | None = None
     chain: str | None = None
+    standing_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

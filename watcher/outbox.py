@@ -90,6 +90,7 @@ async def _write_events(conn: AsyncConnection, events: Sequence[Event]) -> list[
                 "invoice_id": event.invoice_id,
                 "sequence": event.sequence,
                 "chain": event.chain,
+                "standing_id": event.standing_id,
                 "occurred_at": event.occurred_at,
                 "body": event.body,
             }
@@ -105,7 +106,7 @@ def _delivery_row(event: Event, seq: int, endpoint_id: str, now: datetime) -> di
         "event_seq": seq,
         "event_id": event.id,
         "endpoint_id": endpoint_id,
-        "invoice_id": event.invoice_id,
+        "subject": event.invoice_id or event.standing_id,
         "state": "pending",
         "attempts": 0,
         "created_at": now,

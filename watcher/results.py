@@ -99,7 +99,7 @@ _hold_successors = (
     update(DELIVERY)
     .where(
         DELIVERY.c.endpoint_id == bindparam("b_endpoint"),
-        DELIVERY.c.invoice_id == bindparam("b_invoice"),
+        DELIVERY.c.subject == bindparam("b_subject"),
         DELIVERY.c.event_seq > bindparam("b_seq"),
         DELIVERY.c.state == "pending",
         DELIVERY.c.next_at < bindparam("b_until"),
@@ -145,14 +145,14 @@ def _verdict(result: Result, now: datetime, random: float) -> dict[str, Any]:
 
 def _holds(result: Result) -> bool:
     claim = result.claim
-    return not result.ok and claim.invoice_id is not None and claim.attempts + 1 < HOLDING_ATTEMPTS
+    return not result.ok and claim.subject is not None and claim.attempts + 1 < HOLDING_ATTEMPTS
 
 
 def _hold(result: Result, verdict: Mapping[str, Any], now: datetime) -> dict[str, object]:
     claim = result.claim
     return {
         "b_endpoint": claim.endpoint_id,
-        "b_invoice": claim.invoice_id,
+        "b_subject": claim.subject,
         "b_seq": claim.event_seq,
         "b_until": min(verdict["b_next_at"], now + longest_hold(claim.attempts + 1)),
     }

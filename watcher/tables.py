@@ -128,7 +128,8 @@ class AddressRow(SQLModel, table=True):
     """An address that was shown. Never given to another invoice, never forgotten, watched for ever.
 
     `from_height`: every block above it is read for the address; None where that was not noted. `stray`: it
-    was shown for another chain, and is watched here for money that is sent to the wrong network.
+    was shown for another chain, and is watched here for money that is sent to the wrong network. `refund`: it
+    is the payer's, and only the transactions that are said to refund something to it are of interest.
     """
 
     __tablename__ = "address"
@@ -142,6 +143,40 @@ class AddressRow(SQLModel, table=True):
     created_at: datetime = Field(sa_type=Moment)
     from_height: int | None = Field(default=None, sa_type=BigInteger)
     stray: bool = Field(default=False, sa_column_kwargs={"server_default": text("0")})
+    refund: bool = Field(default=False, sa_column_kwargs={"server_default": text("0")})
+    standing_id: str | None = Field(default=None, index=True, foreign_key="standing.id")
+
+
+class StandingRow(SQLModel, table=True):
+    """A standing address: a customer's own, for any amount, for as long as wanted. Archived, it still counts.
+
+    `sequence` is that of its last event.
+    """
+
+    __tablename__ = "standing"
+    __table_args__ = (Index("standing_list", "created_at", "id"),)
+    id: str = Field(primary_key=True)
+    chain: str
+    address: str = Field(index=True)
+    label: str | None = Field(default=None, index=True)
+    metadata_json: str = Field(default="{}", sa_type=Text)
+    confirmations: str
+    created_at: datetime = Field(sa_type=Moment)
+    archived_at: datetime | None = Field(default=None, sa_type=Moment)
+    sequence: int = 0
+
+
+class LinkRow(SQLModel, table=True):
+    """A payment link: a template of which each opening makes an invoice. `template` is what was asked for."""
+
+    __tablename__ = "link"
+    __table_args__ = (Index("link_list", "created_at", "id"),)
+    id: str = Field(primary_key=True)
+    created_at: datetime = Field(sa_type=Moment)
+    template: str = Field(sa_type=Text)
+    max_uses: int | None = None
+    valid_until: datetime | None = Field(default=None, sa_type=Moment)
+    removed_at: datetime | None = Field(default=None, sa_type=Moment)
 
 
 class GapRow(SQLModel, table=True):
@@ -165,7 +200,8 @@ class InvoiceRow(SQLModel, table=True):
     """An invoice's frozen terms, and the last decision about it.
 
     `decision` is the matcher's last answer, kept to see what changes; `due_at` is the next moment at which
-    the passing of time alone can change it.
+    the passing of time alone can change it. `reminded_for` is the deadline of which the payer was reminded.
+    `first_at` and `full_at`: when the first payment arrived, and the one that made it enough.
     """
 
     __tablename__ = "invoice"
@@ -187,6 +223,12 @@ class InvoiceRow(SQLModel, table=True):
     customer_email: str | None = None
     webhook_url: str | None = None
     return_url: str | None = None
+    policy: str = Field(default="{}", sa_type=Text, sa_column_kwargs={"server_default": "{}"})
+    language: str = Field(default="en", sa_column_kwargs={"server_default": "en"})
+    link_id: str | None = Field(default=None, index=True, foreign_key="link.id")
+    reminded_for: datetime | None = Field(default=None, sa_type=Moment)
+    first_at: datetime | None = Field(default=None, sa_type=Moment)
+    full_at: datetime | None = Field(default=None, sa_type=Moment)
     status: str
     exceptions: str = ""
     needs_action: bool = Field(default=False, index=True)
@@ -224,12 +266,14 @@ class OptionRow(SQLModel, table=True):
     fee_fixed: int = Field(default=0, sa_type=Amount)
     dust: int = Field(default=0, sa_type=Amount)
     from_hash: str | None = None
+    refund_address: str | None = None
 
 
 class DepositRow(SQLModel, table=True):
     """A transfer that was seen: a fact. Its identity leaves the block out: a block read twice adds nothing.
 
-    `settled`: confirmed as deep as its invoice asks, so that new blocks need not look at it again.
+    `settled`: confirmed as deep as its invoice asks, so that new blocks need not look at it again. `told`: what
+    was last told of it, where it came to a standing address.
     """
 
     __tablename__ = "deposit"
@@ -258,6 +302,7 @@ class DepositRow(SQLModel, table=True):
     arrived_at: datetime = Field(sa_type=Moment)
     settled: bool = False
     risk: str | None = None
+    told: str | None = None
 
 
 class AlertRow(SQLModel, table=True):
@@ -286,6 +331,79 @@ class ResolutionRow(SQLModel, table=True):
     until: datetime | None = Field(default=None, sa_type=Moment)
 
 
+class RefundRow(SQLModel, table=True):
+    """Money that the merchant gives back: what was promised, and the transaction that is said to do it.
+
+    `address` is None until it is known where the payer wants it. `arrives` is what has to reach it: the amount,
+    less the network's fee where that is taken from it. `covers` are the ids of the deposits that were there.
+    `state` is the last one told; the facts decide it.
+    """
+
+    __tablename__ = "refund"
+    __table_args__ = (
+        _amount_check("amount"),
+        _amount_check("arrives"),
+        Index("refund_address", "chain", "address"),
+    )
+    id: str = Field(primary_key=True)
+    invoice_id: str = Field(index=True, foreign_key="invoice.id")
+    chain: str
+    asset: str
+    decimals: int
+    address: str | None = None
+    amount: int = Field(sa_type=Amount)
+    arrives: int = Field(sa_type=Amount)
+    confirmations: str
+    reason: str | None = Field(default=None, sa_type=Text)
+    by: str
+    at: datetime = Field(sa_type=Moment)
+    covers: str = Field(default="[]", sa_type=Text)
+    state: str = "requested"
+    txid: str | None = None
+    sent_at: datetime | None = Field(default=None, sa_type=Moment)
+    confirmed_at: datetime | None = Field(default=None, sa_type=Moment)
+    cancelled_at: datetime | None = Field(default=None, sa_type=Moment)
+    unsigned: str | None = Field(default=None, sa_type=Text)
+
+
+class MailRow(SQLModel, table=True):
+    """A reminder by mail, one for each deadline of an invoice.
+
+    `state`: pending, sending (handed to the server; after a crash nobody knows more, so it is not sent again),
+    sent, failed, uncertain.
+    """
+
+    __tablename__ = "mail"
+    __table_args__ = (UniqueConstraint("invoice_id", "deadline"), Index("mail_due", "state", "next_at"))
+    id: str = Field(primary_key=True)
+    invoice_id: str = Field(foreign_key="invoice.id")
+    deadline: datetime = Field(sa_type=Moment)
+    recipient: str
+    state: str = "pending"
+    attempts: int = 0
+    next_at: datetime | None = Field(default=None, sa_type=Moment)
+    error: str | None = None
+    created_at: datetime = Field(sa_type=Moment)
+    sent_at: datetime | None = Field(default=None, sa_type=Moment)
+
+
+class AuditRow(SQLModel, table=True):
+    """One decision or administrative act: who, when, what, about what, and why. Only ever added to.
+
+    `actor`: an API key's name, "local" (the operator), "payer", "policy", or "chain" (what the facts decided).
+    """
+
+    __tablename__ = "audit"
+    __table_args__ = (Index("audit_subject", "subject", "id"), {"sqlite_autoincrement": True})
+    id: int | None = _key()
+    at: datetime = Field(sa_type=Moment)
+    actor: str
+    action: str
+    subject: str
+    reason: str | None = Field(default=None, sa_type=Text)
+    detail: str = Field(default="{}", sa_type=Text)
+
+
 class EventRow(SQLModel, table=True):
     """What was told: bytes frozen at commit. `seq` orders all events and never repeats."""
 
@@ -297,6 +415,7 @@ class EventRow(SQLModel, table=True):
     invoice_id: str | None = Field(default=None, index=True, foreign_key="invoice.id")
     sequence: int | None = None
     chain: str | None = None
+    standing_id: str | None = Field(default=None, index=True, foreign_key="standing.id")
     occurred_at: datetime = Field(sa_type=Moment)
     body: bytes = Field(sa_type=LargeBinary)
 
@@ -327,20 +446,21 @@ class EndpointRow(SQLModel, table=True):
 class DeliveryRow(SQLModel, table=True):
     """One event for one endpoint: the outbox. Written in the transaction of its event.
 
-    `state`: pending, delivered, dead, cancelled. `claim` names its sender until `claimed_until`.
+    `subject` is the invoice or standing address whose events go one at a time, in order. `state`: pending,
+    delivered, dead, cancelled. `claim` names its sender until `claimed_until`.
     """
 
     __tablename__ = "delivery"
     __table_args__ = (
         UniqueConstraint("event_seq", "endpoint_id"),
         Index("delivery_due", "state", "endpoint_id", "next_at"),
-        Index("delivery_order", "endpoint_id", "invoice_id", "event_seq"),
+        Index("delivery_order", "endpoint_id", "subject", "event_seq"),
     )
     id: str = Field(primary_key=True)
     event_seq: int = Field(foreign_key="event.seq", sa_type=BigInteger)
     event_id: str = Field(index=True)
     endpoint_id: str = Field(foreign_key="endpoint.id")
-    invoice_id: str | None = None
+    subject: str | None = None
     state: str = "pending"
     attempts: int = 0
     created_at: datetime = Field(sa_type=Moment)
@@ -404,6 +524,11 @@ INVOICE = _table(InvoiceRow)
 OPTION = _table(OptionRow)
 DEPOSIT = _table(DepositRow)
 RESOLUTION = _table(ResolutionRow)
+REFUND = _table(RefundRow)
+STANDING = _table(StandingRow)
+LINK = _table(LinkRow)
+MAIL = _table(MailRow)
+AUDIT = _table(AuditRow)
 EVENT = _table(EventRow)
 ENDPOINT = _table(EndpointRow)
 DELIVERY = _table(DeliveryRow)

@@ -37,7 +37,7 @@ async def deliveries(
     """Return one page, newest first, with every attempt, and the cursor of the next page."""
     start = Cursor.decode(cursor) if cursor is not None else None
     query = (
-        select(DELIVERY, EVENT.c.type.label("event_type"))
+        select(DELIVERY, EVENT.c.type.label("event_type"), EVENT.c.invoice_id, EVENT.c.standing_id)
         .join(EVENT, EVENT.c.seq == DELIVERY.c.event_seq)
         .where(*_conditions(wanted), *below(DELIVERY, start))
         .order_by(DELIVERY.c.created_at.desc(), DELIVERY.c.id.desc())
@@ -54,7 +54,7 @@ def _conditions(wanted: DeliveryFilter) -> Iterator[ColumnElement[bool]]:
         (DELIVERY.c.id, wanted.id),
         (DELIVERY.c.event_id, wanted.event_id),
         (DELIVERY.c.endpoint_id, wanted.webhook_id),
-        (DELIVERY.c.invoice_id, wanted.invoice_id),
+        (DELIVERY.c.subject, wanted.invoice_id),
         (DELIVERY.c.state, wanted.state),
     )
     return (column.in_(values) for column, values in columns if values)
@@ -106,6 +106,7 @@ def _delivery(row: Any, attempts: list[dict[str, Any]]) -> dict[str, Any]:
         "event_type": row.event_type,
         "webhook_id": row.endpoint_id,
         "invoice_id": row.invoice_id,
+        "address_id": row.standing_id,
         "state": row.state,
         "attempts": row.attempts,
         "created_at": moment(row.created_at),

@@ -31,13 +31,14 @@ LAYERS = {
     "rows": Layer("tables migrate migrations", "words"),
     # The nouns, and the rules over them, which are pure.
     "model": Layer("model", "chains.base"),
-    "rules": Layer("sums matcher happenings render explain", "model words chains.base"),
+    "rules": Layer("sums matcher happenings render explain refunds policy rules", "model words chains.base"),
     "metrics": Layer("metrics", "model"),
     "settings": Layer("settings secret init", "model machine chains chains.config"),
     # What is known, who is told, and the flow between them.
     "reads": Layer("facts listing told unused troubles recorded", "words model rows rules chains.base"),
     "outbox": Layer(
-        "outbox deliveries endpoints receivers replay signing", "words machine model rows rules settings"
+        "outbox deliveries endpoints receivers replay signing audit",
+        "words machine model rows rules settings",
     ),
     "ledger": Layer(
         "ledger decisions deposits affected gaps alerts addresses",
@@ -50,7 +51,7 @@ LAYERS = {
     "notifier": Layer("notifier sending claims results", "words machine model metrics rows rules outbox"),
     # Those who stand beside the flow.
     "actions": Layer(
-        "actions terms drafts idempotency apikeys",
+        "actions terms drafts idempotency apikeys merchant",
         "words machine model rows rules reads outbox ledger settings chains.base chains.config",
     ),
     "api": Layer("api", "words machine model metrics rows rules reads outbox actions settings chains.base"),

@@ -130,7 +130,7 @@ async def test_an_invoices_own_endpoint_gets_the_events_of_that_invoice_alone(db
     own = await db.endpoint(SHOP, id=outbox.own_endpoint("inv_1"), managed="invoice", secrets="[]")
     await db.publish(event("inv_1", 1), event("inv_2", 1), event(kind=EventType.CHAIN_STALLED, chain="eth"))
 
-    assert [(own, "inv_1")] == [(row.endpoint_id, row.invoice_id) for row in await db.deliveries()]
+    assert [(own, "inv_1")] == [(row.endpoint_id, row.subject) for row in await db.deliveries()]
 
 
 async def test_a_disabled_endpoints_events_wait_and_a_removed_one_gets_none(db: OutboxDb) -> None:

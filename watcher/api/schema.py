@@ -143,6 +143,7 @@ class Delivery(BaseModel):
     event_type: EventType
     webhook_id: str
     invoice_id: str | None
+    address_id: str | None
     state: Literal["pending", "delivered", "dead", "cancelled"]
     attempts: int
     created_at: datetime
