@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence  # noqa: TC003 - read again at run time to decode recorded decisions
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta  # noqa: TC003 - the same
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class ChainError(Exception):
@@ -246,7 +246,8 @@ class Unsigned:
     """What to sign elsewhere to send a refund.
 
     `arrives`: base units that reach the payer: the amount, less the fee where it has to be taken from it.
-    `fields` is JSON for the merchant: a PSBT with its inputs and outputs, or a link and a transaction's fields.
+    `fields` is JSON for the merchant: a PSBT with its inputs and outputs, or a link and a transaction's
+    fields.
     """
 
     arrives: int
@@ -357,12 +358,20 @@ class ChainAdapter(Protocol):
     async def unsigned(self, coins: Sequence[Coin], address: str, asset: str, amount: int) -> Unsigned:
         """Return what to sign so that `amount` of an asset goes from these coins to a canonical address.
 
-        Raises AddressError for a destination that cannot take it, NodeUnavailable where the node has to be
-        asked and does not answer. Holds no private key, and sends nothing.
+        Raises AddressError for a destination that cannot take it, any other ValueError where nothing worth
+        sending would arrive or the coins hold less than `amount` (one line for the user), NodeUnavailable or
+        ChainMoved where the node has to be asked and does not know. Holds no private key, and sends nothing.
         """
 
+    def transaction_id(self, txid: str) -> str:
+        """Return a transaction's id as this chain writes it; AddressError on what cannot be one."""
+
     async def locate(self, txid: str, address: str) -> Located | None:
-        """Return where a transaction is and what it credits to an address; None where no node knows it."""
+        """Return where a transaction is and what it credits to a canonical address; None: no node knows it.
+
+        `txid` in any form that `transaction_id` takes. Where a node has no index of its transactions, a mined
+        one of which every output is spent is None, too.
+        """
 
     def payment_uri(self, address: str, asset: str, amount: int) -> str:
         """Return the wallet link (BIP-21, EIP-681) that asks for `amount` base units."""

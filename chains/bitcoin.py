@@ -10,13 +10,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from chains import bitcoin_calls as ask
-from chains import keys
+from chains import bitcoin_located, keys
 from chains.base import (
     AddressError,
     Asset,
     BlockRef,
     EndpointHealth,
     Finding,
+    Located,
     Mempool,
     NodeMisbehaved,
     NodeUnavailable,
@@ -30,16 +31,18 @@ from chains.bitcoin_coins import COINS, DECIMALS, GENESIS, PEGOUT_MATURITY, deci
 from chains.bitcoin_config import Config
 from chains.bitcoin_elsewhere import elsewhere
 from chains.bitcoin_mempool import MempoolReader, Unconfirmed
+from chains.bitcoin_psbt import Signer
 from chains.bitcoin_reader import BlockReader
 from chains.bitcoin_recovery import recover
+from chains.bitcoin_refund import Refunds
 from chains.bitcoin_wire import Output, outpoint, outpoint_text
 from chains.config import base_units
-from chains.rpc import Node, Rpc, Survey
+from chains.rpc import Node, Rpc, Survey, known
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
-    from chains.base import Holding, Watched
+    from chains.base import Coin, Holding, Unsigned, Watched
     from chains.bitcoin_block import Block
 
 __all__ = ["Adapter", "Config"]
@@ -48,6 +51,8 @@ _DRIFT = timedelta(hours=2)
 """Consensus: a block's time may lie two hours ahead of its node's clock (MAX_FUTURE_BLOCK_TIME)."""
 _STALE_AFTER = 3 * 3600.0
 """Seconds; on none of the main networks has a block taken as long in years."""
+_PATIENCE = 20.0
+"""Seconds that each endpoint has to say where a transaction is."""
 _FEE_TARGET = 6
 """Blocks within which the estimated spending of a deposit should be mined."""
 _INPUT_SIZE = {"p2pkh": 148, "p2sh-p2wpkh": 91, "p2wpkh": 68, "p2tr": 58}
@@ -76,6 +81,9 @@ class Adapter:
         self._rpc = Rpc(config.rpc, self._verify)
         self._survey = Survey(self._rpc, ask.height, ask.block_hash, config.agreement)
         self._blocks = BlockReader(self._coin.dialect, rest=config.rest)
+        origin = keys.origin(self._key.xpub, config.key_origin) if self._key else None
+        signer = Signer(self._key, origin) if self._key and origin else None
+        self._refunds = Refunds(self._coin, self._network, signer)
         self._mempool = MempoolReader(self._coin.dialect, clock, fee_target=config.zero_conf_fee_target)
 
     async def open(self) -> None:
@@ -199,6 +207,27 @@ class Adapter:
         async with self._rpc.aside() as node:
             rate = await ask.fee_rate(node, _FEE_TARGET)
         return -(-rate * _INPUT_SIZE[self._script] // 1000)
+
+    async def unsigned(self, coins: Sequence[Coin], address: str, asset: str, amount: int) -> Unsigned:
+        """Return a PSBT that spends these coins; there is one asset. The receiver bears a fee they lack."""
+        del asset
+        async with self._rpc.aside() as node:
+            return await self._refunds.unsigned(node, coins, address, amount)
+
+    async def locate(self, txid: str, address: str) -> Located | None:
+        """Return where a transaction is: by the mempool, an index of the node's, or its unspent outputs."""
+        asked = self.transaction_id(txid), self.key(address), self._coin.dialect
+        found = await known(self._rpc, lambda node: bitcoin_located.located(node, *asked), _PATIENCE)
+        if found is None:
+            return None
+        block, transaction = found
+        spends = tuple(outpoint_text(each) for each in transaction.inputs)
+        outputs = [output for output in transaction.outputs if output.value]
+        return Located(block, tuple(self._transfer(each, block=block, spends=spends) for each in outputs))
+
+    def transaction_id(self, txid: str) -> str:
+        """Return a transaction's id as this chain writes it."""
+        return bitcoin_located.transaction_id(txid)
 
     def payment_uri(self, address: str, asset: str, amount: int) -> str:
         """Return the BIP-21 link that asks for `amount` base units; there is one asset."""

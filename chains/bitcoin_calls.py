@@ -62,6 +62,52 @@ class _Estimate(msgspec.Struct):
     feerate: Decimal = Decimal(0)
 
 
+class Found(msgspec.Struct):
+    """A transaction, and the block that it is in; in none, it is in the mempool."""
+
+    hex: str
+    blockhash: str | None = None
+
+
+async def transaction(node: Node, txid: str, block: str | None = None) -> Found:
+    """Return a transaction of the mempool, of the node's index, or of the block that is named.
+
+    RpcError where the node has it not. Versions before Bitcoin Core 0.16 take no block: they look for
+    themselves where an output of it is unspent.
+    """
+    try:
+        return await _transaction(node, [txid, True] if block is None else [txid, True, block])
+    except RpcError as error:
+        if block is None or error.code != MISC_ERROR or "pruned" in error.message:
+            raise
+    return await _transaction(node, [txid, True])
+
+
+async def _transaction(node: Node, params: list[object]) -> Found:
+    found: Found = await node.call("getrawtransaction", params, of=Found)
+    return found
+
+
+class _Unspent(msgspec.Struct):
+    bestblock: str
+    confirmations: int
+
+
+async def block_of_unspent(node: Node, txid: str, outputs: int) -> str | None:
+    """Return the block of a transaction of which one of the first outputs is unspent; needs no index."""
+    requests = [("gettxout", [txid, vout, False]) for vout in range(outputs)]
+    for found in await node.calls(requests, of=_Unspent | None):
+        if found is not None:
+            head = await block_ref(node, found.bestblock)
+            return await block_hash(node, head.height - found.confirmations + 1)
+    return None
+
+
+async def spent(node: Node, txid: str, vout: int) -> bool:
+    """Tell whether no unspent output is there any more, what the mempool spends included."""
+    return await node.call("gettxout", [txid, vout, True], of=dict | None) is None
+
+
 async def chain_info(node: Node) -> ChainInfo:
     """Return the state of the node's best chain."""
     info: ChainInfo = await node.call("getblockchaininfo", of=ChainInfo)
@@ -159,8 +205,11 @@ async def fee_rate(node: Node, blocks: int) -> int:
     relays.
     """
     estimate = await _estimate(node, blocks)
-    if estimate > 0:
-        return base_units(estimate)
+    return base_units(estimate) if estimate > 0 else await relay_rate(node)
+
+
+async def relay_rate(node: Node) -> int:
+    """Return the least fee that the node relays now, in base units per 1,000 virtual bytes."""
     least = (await mempool_info(node)).mempoolminfee
     return base_units(max(least, (await network_info(node)).relayfee))
 

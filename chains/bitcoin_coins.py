@@ -1,7 +1,7 @@
 """What tells the coins of Bitcoin's family apart, and the block 0 of each of their networks. Data only.
 
-Sources: chainparams.cpp and consensus.h of Bitcoin Core 29, Litecoin Core 0.21 and Dogecoin Core 1.14;
-BIP-21 and its registered schemes; SLIP-44.
+Sources: chainparams.cpp, consensus.h and policy.h of Bitcoin Core 29, Litecoin Core 0.21 and Dogecoin Core
+1.14; BIP-21 and its registered schemes; SLIP-44.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ PEGOUT_MATURITY = 6
 class Coin:
     """One coin: its symbol, payment scheme and serialisation.
 
-    `maturity`: confirmations before a block's reward can be spent.
+    `maturity`: confirmations before a block's reward can be spent. `least_rate`: base units per 1,000 virtual
+    bytes below which its nodes hardly pass a transaction on. Outputs are dust below what spending them costs
+    at `dust_rate`, and below `dust_floor`.
     """
 
     symbol: str
@@ -27,12 +29,17 @@ class Coin:
     scheme: str
     dialect: Dialect
     maturity: int = 100
+    least_rate: int = 1000
+    dust_rate: int = 3000
+    dust_floor: int = 0
 
 
 COINS = {
     "bitcoin": Coin("BTC", 0, "bitcoin", Dialect(witness=True)),
-    "litecoin": Coin("LTC", 2, "litecoin", Dialect(witness=True, mweb=True)),
-    "dogecoin": Coin("DOGE", 3, "dogecoin", Dialect(auxpow=True), maturity=240),
+    "litecoin": Coin("LTC", 2, "litecoin", Dialect(witness=True, mweb=True), dust_rate=30_000),
+    "dogecoin": Coin(
+        "DOGE", 3, "dogecoin", Dialect(auxpow=True), maturity=240, least_rate=10**6, dust_floor=10**6
+    ),
 }
 
 GENESIS = {

@@ -38,11 +38,16 @@ class Config(ChainConfig):
 
     @model_validator(mode="after")
     def _has_a_public_key(self) -> Self:
+        if self.xpub is None:
+            return self
         try:
-            if self.xpub is not None:
-                keys.PublicKey.parse(self.xpub, keys.network(self.coin, self.network), self.script)
+            key = keys.PublicKey.parse(self.xpub, keys.network(self.coin, self.network), self.script)
         except AddressError as error:
             raise ValueError(f"xpub: {error}") from None
+        try:
+            keys.origin(key.xpub, self.key_origin)
+        except AddressError as error:
+            raise ValueError(f"key_origin: {error}") from None
         return self
 
     @model_validator(mode="after")

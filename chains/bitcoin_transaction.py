@@ -54,6 +54,26 @@ def parse_transaction(data: bytes, txid: str, dialect: Dialect, scripts: Collect
         raise WireError(f"transaction {txid} is truncated or none") from error
 
 
+def without_witness(data: bytes, txid: str, dialect: Dialect) -> bytes:
+    """Return what the identifier of a transaction commits to: its bytes in the first serialisation.
+
+    Raises WireError as `parse_transaction` does.
+    """
+    try:
+        _, body = read_flags(data, 0, dialect.flags)
+        end = skip_outputs(data, skip_inputs(data, body)[1])
+    except (IndexError, OverflowError) as error:
+        raise WireError(f"transaction {txid} is truncated or none") from error
+    return _committed(data, txid, body, end)
+
+
+def _committed(data: bytes, txid: str, body: int, end: int) -> bytes:
+    committed = data[:4] + data[body:end] + data[-4:]
+    if double_sha256(committed)[::-1].hex() != txid:
+        raise WireError(f"the node gave another transaction's bytes for {txid}")
+    return committed
+
+
 def _parse(data: bytes, txid: str, dialect: Dialect, scripts: Collection[bytes]) -> Transaction:
     flags, body = read_flags(data, 0, dialect.flags)
     count, outputs_at = skip_inputs(data, body)
@@ -63,8 +83,7 @@ def _parse(data: bytes, txid: str, dialect: Dialect, scripts: Collection[bytes])
         return Transaction(txid, [], [])
     if not flags & MWEB and tail + 4 != len(data):
         raise WireError(f"transaction {txid} has {len(data)} bytes and should have {tail + 4}")
-    if double_sha256(data[:4] + data[body:end] + data[-4:])[::-1].hex() != txid:
-        raise WireError(f"the node gave another transaction's bytes for {txid}")
+    _committed(data, txid, body, end)
     watched = _watched(data, outputs_at, txid, scripts)
     return Transaction(txid, inputs(data, body), watched, signals_replacement(data, body))
 

@@ -139,14 +139,16 @@ class ChainConfig(Section):
     replace; deeper ones halt the chain. `stalled_after` seconds without progress the shop is told
     `chain.stalled` (0: never). `agreement`: how many of the endpoints have to show a block before it counts.
     `cross_check`: blocks between two comparisons of what was found with the accounts' balances, where the
-    chain has them (0: never). `xpub` None: every invoice brings its own address. `start_height` None: from
-    the head at the first start. `dust`, in the unit of the chain's own coin: smaller credits are ignored.
+    chain has them (0: never). `xpub` None: every invoice brings its own address. `key_origin`: where it lies
+    below its wallet's master key, for refunds to sign. `start_height` None: from the head at the first start.
+    `dust`, in the unit of the chain's own coin: smaller credits are ignored.
     """
 
     kind: str
     rpc: Annotated[tuple[HttpUrl, ...], Field(min_length=1, repr=False)]
     network: str | None = None
     xpub: str | None = None
+    key_origin: str | None = None
     script: Literal["p2wpkh", "p2tr", "p2sh-p2wpkh", "p2pkh"] | None = None
     confirmations: Depth
     confirmations_by_amount: tuple[ConfirmationStep, ...] = ()
@@ -166,6 +168,12 @@ class ChainConfig(Section):
         if any(low >= high for low, high in pairwise(limits)):
             raise ValueError("the steps do not rise; order them by up_to, each above the one before it")
         return steps
+
+    @model_validator(mode="after")
+    def _origin_of_a_key(self) -> Self:
+        if self.key_origin is not None and self.xpub is None:
+            raise ValueError("key_origin: says where the xpub comes from, and there is none; remove it")
+        return self
 
     @model_validator(mode="after")
     def _can_agree(self) -> Self:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
+from chains import evm_located, evm_refund
 from chains.base import AddressError, BlockRef, Mempool, NodeMisbehaved, NodeUnavailable, Recovery, Tip
 from chains.evm_blocks import Header, quantity, reference
 from chains.evm_check import Checker
@@ -16,14 +18,24 @@ from chains.evm_config import Config, assets
 from chains.evm_endpoint import Prover
 from chains.evm_holdings import Holdings
 from chains.evm_reader import Reader
-from chains.keys import EvmPublicKey, checksum, evm_key
-from chains.rpc import Rpc, RpcError, Survey
+from chains.keys import EvmPublicKey, checksum, evm_key, origin
+from chains.rpc import Rpc, RpcError, Survey, known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from chains.base import Asset, EndpointHealth, Finding, Holding, Reading, Watched
+    from chains.base import (
+        Asset,
+        Coin,
+        EndpointHealth,
+        Finding,
+        Holding,
+        Located,
+        Reading,
+        Unsigned,
+        Watched,
+    )
     from chains.rpc import Node
 
 __all__ = ["Adapter", "Config"]
@@ -51,6 +63,7 @@ class Adapter:
         self._clock = clock
         self._assets = assets(config)
         self._key = EvmPublicKey.parse(config.xpub) if config.xpub is not None else None
+        self._origin = origin(self._key.xpub, config.key_origin) if self._key is not None else None
         self._reader = Reader(name, config, self._assets)
         self._holdings = Holdings(name, self._assets)
         self._prover = Prover(name, config, self._assets)
@@ -175,6 +188,33 @@ class Adapter:
             return 0
         async with self._rpc.aside() as node:
             return quantity(await node.call("eth_gasPrice", of=str)) * COIN_TRANSFER_GAS
+
+    async def unsigned(self, coins: Sequence[Coin], address: str, asset: str, amount: int) -> Unsigned:
+        """Return a link and a transaction's fields; asks no node, and cannot know what a token keeps."""
+        evm_refund.check_destination(address, self._assets)
+        chosen = next(each for each in self._assets if each.symbol == asset)
+        return evm_refund.unsigned(
+            self.payment_uri(address, asset, amount),
+            evm_refund.transaction(self._number, chosen, address, amount),
+            evm_refund.sources((each for each in coins if each.asset == asset), self._key, self._origin),
+            amount,
+        )
+
+    async def locate(self, txid: str, address: str) -> Located | None:
+        """Return where a transaction is, its credits read from its block as in `read`."""
+        hash_, account = self.transaction_id(txid), evm_key(address)
+
+        async def ask(node: Node) -> Located | None:
+            return await evm_located.located(node, hash_, account, partial(self._read_one, node))
+
+        return await known(self._rpc, ask, TIMEOUT)
+
+    async def _read_one(self, node: Node, height: int, watched: Watched) -> Reading:
+        return await self._reader.read(node, self._prover.offer(node), height, height, watched)
+
+    def transaction_id(self, txid: str) -> str:
+        """Return a transaction's id as this chain writes it."""
+        return evm_located.transaction_id(txid)
 
     def payment_uri(self, address: str, asset: str, amount: int) -> str:
         """Return the EIP-681 link; the chain id is left out for Ethereum itself."""

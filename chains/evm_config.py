@@ -6,10 +6,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from chains.base import Asset
+from chains.base import AddressError, Asset
 from chains.config import AssetConfig, ChainConfig, base_units
 from chains.evm_native_logs import EMITTER
-from chains.keys import EvmPublicKey, checksum
+from chains.keys import EvmPublicKey, checksum, origin
 
 ETHER = 60
 """SLIP-44's number of Ether, by which CAIP-19 names the native coin of a chain without one of its own."""
@@ -63,6 +63,15 @@ class Config(ChainConfig):
         if text is not None:
             EvmPublicKey.parse(text)
         return text
+
+    @model_validator(mode="after")
+    def _origin_fits(self) -> Self:
+        if self.xpub is not None:
+            try:
+                origin(EvmPublicKey.parse(self.xpub).xpub, self.key_origin)
+            except AddressError as error:
+                raise ValueError(f"key_origin: {error}") from None
+        return self
 
     @field_validator("script")
     @classmethod

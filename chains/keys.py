@@ -28,16 +28,19 @@ from chains.keys_networks import (
     Prefix,
     network,
 )
+from chains.keys_origin import Origin, origin
 from chains.keys_private import refuse_private
 
 __all__ = [
     "EvmPublicKey",
     "Network",
+    "Origin",
     "PublicKey",
     "address_of",
     "checksum",
     "evm_key",
     "network",
+    "origin",
     "refuse_private",
     "script_of",
 ]
@@ -96,10 +99,10 @@ def _home(prefix: Prefix) -> str:
     return str(next(each for each in NETWORKS if prefix in each.prefixes))
 
 
-def _agree(index: int, first: str, second: str) -> str:
+def _agree(path: str, first: str, second: str) -> str:
     if first != second:
         raise AddressError(
-            f"the two key libraries disagree about address 0/{index} (bip_utils {first}, "
+            f"the two key libraries disagree about address {path} (bip_utils {first}, "
             f"bitcoinlib {second}): it is not shown to anybody; report this"
         )
     return first
@@ -147,9 +150,21 @@ class PublicKey:
 
     def address(self, index: int) -> str:
         """Return the canonical address 0/index, on which both libraries agree."""
+        return self._address(0, index)
+
+    def change(self, index: int) -> str:
+        """Return the canonical address 1/index, of the chain on which wallets keep their change (BIP-44)."""
+        return self._address(1, index)
+
+    def point(self, branch: int, index: int) -> bytes:
+        """Return the 33 bytes of the public key branch/index, which the addresses' two opinions cover."""
         _check_index(index)
-        asked = (self.xpub, index, self.script, self.network)
-        return _agree(index, keys_bip_utils.address(*asked), keys_bitcoinlib.address(*asked))
+        return keys_bip_utils.point(self.xpub, branch, index)
+
+    def _address(self, branch: int, index: int) -> str:
+        _check_index(index)
+        asked = (self.xpub, index, self.script, self.network, branch)
+        return _agree(f"{branch}/{index}", keys_bip_utils.address(*asked), keys_bitcoinlib.address(*asked))
 
 
 def _family(network: Network, script: str) -> str:
@@ -176,7 +191,7 @@ class EvmPublicKey:
         """Return the address 0/index in EIP-55 form, on which both libraries agree."""
         _check_index(index)
         first = keys_bip_utils.evm_address(self.xpub, index)
-        return _agree(index, first, keys_bitcoinlib.evm_address(self.xpub, index))
+        return _agree(f"0/{index}", first, keys_bitcoinlib.evm_address(self.xpub, index))
 
 
 def checksum(address: str) -> str:

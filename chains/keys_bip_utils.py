@@ -29,18 +29,28 @@ def check(xpub: str) -> None:
         ) from None
 
 
+def fingerprint(xpub: str) -> bytes:
+    """Return the four bytes by which BIP-32 names a key."""
+    return bytes(_library().Bip32Slip10Secp256k1.FromExtendedKey(xpub).FingerPrint().ToBytes())
+
+
 @lru_cache(maxsize=64)
-def _receiving(xpub: str) -> Any:
-    return _library().Bip32Slip10Secp256k1.FromExtendedKey(xpub).ChildKey(0)
+def _branch(xpub: str, branch: int) -> Any:
+    return _library().Bip32Slip10Secp256k1.FromExtendedKey(xpub).ChildKey(branch)
 
 
-def _child(xpub: str, index: int) -> Any:
-    return _receiving(xpub).ChildKey(index).PublicKey().KeyObject()
+def _child(xpub: str, index: int, branch: int = 0) -> Any:
+    return _branch(xpub, branch).ChildKey(index).PublicKey().KeyObject()
 
 
-def address(xpub: str, index: int, script: str, network: Network) -> str:
-    """Return the address 0/index below a key with the prefix xpub."""
-    library, key = _library(), _child(xpub, index)
+def point(xpub: str, branch: int, index: int) -> bytes:
+    """Return the 33 bytes of the public key branch/index below a key with the prefix xpub."""
+    return bytes(_child(xpub, index, branch).RawCompressed().ToBytes())
+
+
+def address(xpub: str, index: int, script: str, network: Network, branch: int = 0) -> str:
+    """Return the address branch/index below a key with the prefix xpub."""
+    library, key = _library(), _child(xpub, index, branch)
     if script == P2PKH:
         return str(library.P2PKHAddrEncoder.EncodeKey(key, net_ver=bytes((network.p2pkh,))))
     if script == P2SH_P2WPKH:

@@ -76,12 +76,12 @@ def _load() -> Any:
 
 
 @lru_cache(maxsize=64)
-def _receiving(xpub: str) -> Any:
-    return load().keys.HDKey.from_wif(xpub, network="bitcoin").child_public(0)
+def _branch(xpub: str, branch: int) -> Any:
+    return load().keys.HDKey.from_wif(xpub, network="bitcoin").child_public(branch)
 
 
-def _child(xpub: str, index: int) -> Any:
-    return _receiving(xpub).child_public(index)
+def _child(xpub: str, index: int, branch: int = 0) -> Any:
+    return _branch(xpub, branch).child_public(index)
 
 
 def _taproot(key: Any) -> bytes:
@@ -95,9 +95,9 @@ def _taproot(key: Any) -> bytes:
     return int((slope * slope - x - tx) % _FIELD).to_bytes(32)
 
 
-def address(xpub: str, index: int, script: str, network: Network) -> str:
-    """Return the address 0/index below a key with the prefix xpub."""
-    encoding, key = load().encoding, _child(xpub, index)
+def address(xpub: str, index: int, script: str, network: Network, branch: int = 0) -> str:
+    """Return the address branch/index below a key with the prefix xpub."""
+    encoding, key = load().encoding, _child(xpub, index, branch)
     if script == P2PKH:
         return str(encoding.pubkeyhash_to_addr_base58(key.hash160, bytes((network.p2pkh,))))
     if script == P2SH_P2WPKH:

@@ -14,13 +14,14 @@ import structlog
 
 from chains.base import EndpointHealth, NodeMisbehaved, NodeUnavailable
 from chains.rpc_envelope import AnswerTooLarge, MethodMissing, RpcError
+from chains.rpc_known import known
 from chains.rpc_node import Node, Use, Verdict
 from chains.rpc_survey import Survey
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
-__all__ = ["AnswerTooLarge", "MethodMissing", "Node", "Rpc", "RpcError", "Survey", "Use", "Verdict"]
+__all__ = ["AnswerTooLarge", "MethodMissing", "Node", "Rpc", "RpcError", "Survey", "Use", "Verdict", "known"]
 
 LONGEST_BACKOFF = 60.0
 

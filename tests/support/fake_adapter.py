@@ -6,6 +6,7 @@ from collections import defaultdict, deque
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import fake_refund
 from chains.base import (
     AddressError,
     Asset,
@@ -13,15 +14,18 @@ from chains.base import (
     BlocksMissing,
     BlockUnreadable,
     ChainError,
+    Coin,
     EndpointHealth,
     Finding,
     Holding,
+    Located,
     Mempool,
     NodeUnavailable,
     Reading,
     Recovery,
     Tip,
     Transfer,
+    Unsigned,
     Watched,
 )
 from fake_chain import COIN, TOKEN, FakeChain, FakeTx
@@ -234,6 +238,27 @@ class FakeAdapter:
     async def spending_cost(self, asset: str) -> int:
         self.faults.meet("spending_cost")
         return 1000 if asset == COIN else 0
+
+    def transaction_id(self, txid: str) -> str:
+        return fake_refund.transaction_id(txid)
+
+    async def unsigned(self, coins: Sequence[Coin], address: str, asset: str, amount: int) -> Unsigned:
+        self.faults.meet("unsigned")
+        return fake_refund.unsigned(coins, address, asset, amount)
+
+    async def locate(self, txid: str, address: str) -> Located | None:
+        """Know the transactions of the best chain up to this node's head, and those of its mempool."""
+        self.faults.meet("locate")
+        txid = self.transaction_id(txid)
+        watched = Watched({self.key(address)})
+        for block in self.chain.blocks[: self._head().height + 1]:
+            for transaction in block.transactions:
+                if transaction.txid == txid:
+                    return Located(block.ref, tuple(_credits(transaction, watched, block.ref)))
+        pending = self.chain.pool.get(txid)
+        if pending is None:
+            return None
+        return Located(None, tuple(_credits(pending, watched, None)) if self.has_mempool else None)
 
     def payment_uri(self, address: str, asset: str, amount: int) -> str:
         return f"fake:{address}?asset={asset}&amount={amount}"
