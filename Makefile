@@ -10,7 +10,7 @@ run: .venv/.ready  ## the daemon on private test chains, with a shop stub
 test: .venv/.ready  ## everything; pytest comes last, so that its summary closes the output
 	$(PY) -m watcher.sandbox.install --require
 	$(MAKE) --no-print-directory lint
-	$(PY) -m pytest -n auto --dist loadfile
+	$(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder  # the longest come first
 
 lint: .venv/.ready
 	$(PY) -m ruff check && $(PY) -m ruff format --check && $(PY) -m mypy
