@@ -21,7 +21,7 @@ from machine import facts
 if TYPE_CHECKING:
     from harness import Figure, Report, Scale
 
-BENCHMARKS = ("bitcoin_block", "evm_block", "catch_up", "webhook")
+BENCHMARKS = ("bitcoin_block", "evm_block", "catch_up", "webhook", "standing_addresses")
 
 
 def main() -> None:

@@ -26,7 +26,8 @@ class Scale:
     """How much is measured.
 
     `weight` is that of the Bitcoin block (BIP-141), `watched` are numbers of scripts; `transactions`, `logs`
-    and watched `accounts` belong to the EVM block, `blocks` to the catch-up, `payments` to the webhooks.
+    and watched `accounts` belong to the EVM block, `blocks` to the catch-up, `payments` to the webhooks,
+    `standing` are numbers of standing addresses.
     """
 
     rounds: int
@@ -37,6 +38,7 @@ class Scale:
     accounts: int
     blocks: int
     payments: int
+    standing: tuple[int, int]
 
 
 FULL = Scale(
@@ -48,6 +50,7 @@ FULL = Scale(
     accounts=10_000,
     blocks=2_000,
     payments=200,
+    standing=(10, 100_000),
 )
 TINY = Scale(
     rounds=2,
@@ -58,6 +61,7 @@ TINY = Scale(
     accounts=20,
     blocks=20,
     payments=2,
+    standing=(10, 20),
 )
 
 

@@ -28,6 +28,8 @@ INFANCY = (
     "start.listening",
     "release.written",
     "release.committed",
+    "unsure.written",
+    "unsure.committed",
     "scan.opened",
     "begin.written",
     "begin.committed",
@@ -44,6 +46,7 @@ ONCE = (
     "migration.",
     "endpoints.",
     "release.",
+    "unsure.",
     "scan.opened",
     "drain.",
     "alarm.",
@@ -84,6 +87,8 @@ class Killer:
             "rescan.": self._rescan,
             "gap.": self._rescan,
             "key.": self._key,
+            "link.": self._link,
+            "standing.": self._standing,
             "webhook.": self._webhook,
             "request.": self._request,
             "drain.": self._drain,
@@ -253,6 +258,17 @@ class Killer:
         name = f"key-{self.total}-{self._random.getrandbits(40)}"
         await self.town.victim.ask("POST", "/v1/keys", {"name": name})
         await self.town.victim.ask("DELETE", f"/v1/keys/{name}")
+
+    async def _link(self) -> None:
+        template = {"chain": "dev", "asset": "ETH", "amount": {"min": "0.1", "max": "1"}}
+        _, made = await self.town.victim.ask("POST", "/v1/links", template)
+        if made:
+            await self.town.victim.ask("DELETE", f"/v1/links/{made['id']}")
+
+    async def _standing(self) -> None:
+        _, made = await self.town.victim.ask("POST", "/v1/addresses", {"chain": "dev"})
+        if made:
+            await self.town.victim.ask("DELETE", f"/v1/addresses/{made['id']}")
 
     async def _webhook(self) -> None:
         body = {"description": f"changed before kill {self.total}"}

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 SHORT = 60
 """Seconds: the shortest life that an invoice may have."""
+LONG = 3600
+REMINDED = 1
+"""Seconds after the beginning."""
 LATE = 12.0
 """Seconds after its end from which on both daemons call money late: they made the invoice seconds apart."""
 _UNITS = {"ETH": 10**18, "USDT": 10**6, "LTC": 10**8}
@@ -32,6 +35,10 @@ class Order:
     late: str = "hold"
     own_hook: bool = False
     keyed: bool = True
+    mailed: bool = False
+    """Its payer is reminded by mail, soon after the beginning."""
+    linked: bool = False
+    """Whether it comes by a payment link, which is made for it and may be used once."""
     tries: int = 0
     brought: list[str] = field(default_factory=list)
     answer: dict[str, Any] | None = None
@@ -51,7 +58,10 @@ class Order:
         for option, address in zip(options, addresses, strict=False):
             option["address"] = address
         made: dict[str, Any] = {"options": options, "order_id": self.name, "late": self.late}
-        made |= {"expires_in": SHORT} if self.short else {}
+        made |= {"expires_in": SHORT if self.short else LONG}
+        if self.mailed:
+            made["reminder_before"] = made["expires_in"] - REMINDED
+            made["customer_email"] = f"payer-{self.number}@shop.example"
         return made | ({"webhook_url": f"{hook}/order-{self.number}"} if self.own_hook and hook else {})
 
     def payments(self) -> list[tuple[float, str, str, int]]:
@@ -91,6 +101,7 @@ def invent(number: int, random: Random, *, short: bool, coins: bool = True) -> O
                 ((0.0, 0, 60), (0.0, 0, 60)),
             ]
         )
+    linked = random.random() < 0.2
     return Order(
         number=number,
         assets=assets,
@@ -99,7 +110,9 @@ def invent(number: int, random: Random, *, short: bool, coins: bool = True) -> O
         short=short,
         late=random.choice(["hold", "hold", "accept"]),
         own_hook=random.random() < 0.3,
-        keyed=random.random() < 0.7,
+        keyed=linked or random.random() < 0.7,
+        linked=linked,
+        mailed=not linked and random.random() < 0.5,
     )
 
 
@@ -121,11 +134,18 @@ class Merchant:
 
     async def _create(self, order: Order) -> dict[str, Any]:
         """Ask until it is answered; a repetition with its key must not make a second invoice."""
+        if order.linked:
+            link = await self._ask(order, "/v1/links", {"max_uses": 1})
+            return await self._ask(order, f"/pay/{link['id']}")
+        return await self._ask(order, "/v1/invoices", {})
+
+    async def _ask(self, order: Order, path: str, more: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Send an order, with `more` in it, or, without, nothing at all."""
         headers = {"Idempotency-Key": f"key-{order.number}"} if order.keyed else {}
         while True:
             order.tries += 1
-            body = order.body(order.brought, self._hook)
-            status, answer = await self._victim.ask("POST", "/v1/invoices", body, headers)
+            body = {} if more is None else order.body(order.brought, self._hook) | more
+            status, answer = await self._victim.ask("POST", path, body, headers)
             if status == 201:
                 made: dict[str, Any] = answer
                 return made

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 import verdict
+import verdict_patrons
 from killer import Killer
+from mail_office import open_office
 from node_fixtures import _FAILED
 from receiver import Receiver
 from sides import EvmSide, LitecoinSide
@@ -67,17 +69,24 @@ async def town(
     shop, nursery = Receiver(random), Nursery()
     await shop.open()
     await nursery.open()
-    town = Town(tmp_path, random, evm, litecoin, shop, nursery, database)
+    async with open_office() as office:
+        town = Town(tmp_path, random, evm, litecoin, shop, office, nursery, database)
+        try:
+            yield town
+        finally:
+            await _close(town, tmp_path, request)
+            await nursery.close()
+            await shop.close()
+
+
+async def _close(town: Town, folder: Path, request: pytest.FixtureRequest) -> None:
     try:
-        yield town
-    finally:
         if request.node.stash.get(_FAILED, False):
-            _keep(tmp_path, request.config.rootpath / "test-logs" / "crash")
+            _keep(folder, request.config.rootpath / "test-logs" / "crash")
+    finally:
         await town.end()
         for subject in (town.victim, town.witness):
             await subject.kill()
-        await nursery.close()
-        await shop.close()
 
 
 def _keep(folder: Path, target: Path) -> None:
@@ -149,8 +158,11 @@ async def _judge(town: Town, say: Callable[[str], None]) -> None:
     compared = verdict.same(orders, its, other)
     told = verdict.heard(its, arrivals)
     own = verdict.heard_own(orders, its, arrivals)
+    mails = verdict.reminded(its, town.office)
     await _on_the_chains(town, its)
-    say(f"{len(orders)} orders, compared: {dict(compared)}; heard: {dict(told)}; {own} own receivers")
+    say(f"standing addresses: {dict(await verdict_patrons.patrons(town, its.events))}")
+    say(f"{len(orders)} orders, compared: {dict(compared)}; heard: {dict(told)}")
+    say(f"{own} own receivers, {mails} mails")
     assert compared["still"] > len(orders) / 4
 
 

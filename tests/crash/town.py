@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from node_drivers import load
 from orders import LATE, SHORT, Merchant, invent
+from patrons import Patrons
 from public_keys import account
 from receiver import MAIN
 from subject import Subject
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from random import Random
 
+    from mail_office import Office
     from orders import Order
     from receiver import Receiver
     from sides import EvmSide, LitecoinSide
@@ -51,6 +53,13 @@ confirmations = 1
 poll_interval = 0.2
 {litecoin_key}
 """
+_MAIL = """
+[mail]
+host = "127.0.0.1"
+port = {port}
+security = "none"
+sender = "Shop <pay@shop.example>"
+"""
 
 
 class Town:
@@ -63,16 +72,17 @@ class Town:
         evm: EvmSide,
         litecoin: LitecoinSide,
         shop: Receiver,
+        office: Office,
         nursery: Nursery,
         database: Callable[[str], str],
     ) -> None:
         self.random = random
-        self.evm, self.litecoin, self.shop = evm, litecoin, shop
+        self.evm, self.litecoin, self.shop, self.office = evm, litecoin, shop, office
         keys = (account("m/44'/60'/0'"), account("m/84'/1'/0'", test=True))
         self.victim = Subject(
             folder,
             "victim",
-            self._chains(*(f'xpub = "{key}"' for key in keys)),
+            self._chains(*(f'xpub = "{key}"' for key in keys)) + _MAIL.format(port=office.port),
             database=database("victim"),
             shop=f"{shop.url}/{MAIN}",
             nursery=nursery,
@@ -81,6 +91,7 @@ class Town:
             folder, "witness", self._chains("", ""), database=database("witness"), nursery=None
         )
         self.merchant = Merchant(self.victim, self.witness, shop.url)
+        self.patrons = Patrons(self.victim, (evm, litecoin), random)
         self.mining = {"dev": True, "litecoin": True}
         self.short_until = 0.0
         """Until when (monotonic) invoices may be made that end within the test."""
@@ -109,7 +120,8 @@ class Town:
 
     def begin(self) -> None:
         """Open the shop, and let the chains fork."""
-        self._tasks += [asyncio.create_task(loop) for loop in (self._sell(), self._trouble())]
+        loops = (self._sell(), self._receive(), self._trouble())
+        self._tasks += [asyncio.create_task(loop) for loop in loops]
 
     def check(self) -> None:
         """Raise what a part of the load died of."""
@@ -162,6 +174,12 @@ class Town:
                 task.add_done_callback(self._gone)
             await asyncio.sleep(self.random.uniform(0.1, 0.6))
 
+    async def _receive(self) -> None:
+        """Have standing addresses made and paid, one after the other."""
+        while self._selling:
+            await self.patrons.come()
+            await asyncio.sleep(self.random.uniform(0.2, 1.0))
+
     def _buying(self) -> int:
         """Return how many wait for their invoice."""
         return sum(order.twin is None for order in self.merchant.orders)
@@ -174,7 +192,7 @@ class Town:
     def _invent(self, number: int) -> Order:
         short = time.monotonic() < self.short_until and self.random.random() < 0.4
         order = invent(number, self.random, short=short, coins=not short or self.coins_may_be_short)
-        if order.keyed and self.random.random() < 0.3:
+        if order.keyed and not order.linked and self.random.random() < 0.3:
             order.brought = [self._own[asset == "LTC"].derive(number) for asset in order.assets]
         return order
 

@@ -9,6 +9,7 @@ by right, and are left out of the comparison with the other daemon, not out of t
 - status events before the last: a step that was skipped is not told (CONTRACT, Events); how often an excess
   grew, as several payments may be seen at once; the order of payments among each other, and whether money is
   told to be late before or after it is confirmed;
+- reminders: who has paid before the dead daemon is back is not reminded any more;
 - moments, identifiers, confirmations above those required, and `chain.*`, which tell of its own nights.
 """
 
@@ -25,6 +26,7 @@ from receiver import EXTRA, MAIN
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from mail_office import Office
     from orders import Order
     from receiver import Arrival
     from subject import Subject
@@ -95,7 +97,7 @@ def sound(its: Books) -> None:
 
 
 def _is_of(event: dict[str, Any], payment: dict[str, Any]) -> bool:
-    return (event["data"]["payment"] or {}).get("id") == payment["id"]
+    return (event["data"].get("payment") or {}).get("id") == payment["id"]
 
 
 def _ends_at_status(invoice: dict[str, Any], trace: Sequence[dict[str, Any]]) -> None:
@@ -169,7 +171,7 @@ def _essence(trace: Sequence[dict[str, Any]]) -> dict[str, Any]:
         paid = event["data"]["payment"]
         if event["type"].startswith("payment."):
             payments[f"{paid['txid']} {paid['slot']}"].append(event["type"])
-        elif event["type"] not in _STATUS:
+        elif event["type"] not in {*_STATUS, "invoice.reminder"}:
             remarks.add((event["type"], paid["txid"] if paid else ""))
     return {
         "payments": payments,
@@ -203,14 +205,14 @@ def heard(its: Books, arrivals: Sequence[Arrival]) -> Counter[str]:
 
 
 def _in_order(path: str, events: Iterable[dict[str, Any]]) -> None:
-    """Whoever gets all events of an invoice gets each after the one before it; others get theirs in order."""
+    """Whoever gets all events of an invoice or address gets each after the one before; others in order."""
     last: Counter[str] = Counter()
     for event in events:
-        if invoice := event["data"].get("invoice"):
-            before, sequence = last[invoice["id"]], event["data"]["sequence"]
-            assert before < sequence, (path, invoice["id"], before, sequence)
-            assert path == EXTRA or sequence == before + 1, (path, invoice["id"], before, sequence)
-            last[invoice["id"]] = sequence
+        if subject := event["data"].get("invoice") or event["data"].get("address"):
+            before, sequence = last[subject["id"]], event["data"]["sequence"]
+            assert before < sequence, (path, subject["id"], before, sequence)
+            assert path == EXTRA or sequence == before + 1, (path, subject["id"], before, sequence)
+            last[subject["id"]] = sequence
 
 
 def heard_own(orders: Iterable[Order], its: Books, arrivals: Sequence[Arrival]) -> int:
@@ -224,6 +226,18 @@ def heard_own(orders: Iterable[Order], its: Books, arrivals: Sequence[Arrival]) 
         wanted = {event["id"] for event in its.trace(order.answer["id"])}
         assert set() == wanted - got[f"order-{order.number}"], order.name
     return len(own)
+
+
+def reminded(its: Books, office: Office) -> int:
+    """No payer got a second mail about a deadline, and each mail is of a reminder; return how many came."""
+    reminders = [e["data"]["invoice"] for e in its.events if e["type"] == "invoice.reminder"]
+    told = [(invoice["checkout_url"], invoice["expires_at"]) for invoice in reminders]
+    assert len(told) == len(set(told)), "reminded twice of one deadline"
+    assert [] == [id_ for id_, times in Counter(office.accepted).items() if times > 1], "a second mail"
+    for mail in office.got:
+        assert [url for url, _ in told if url in mail.get_content()], mail["Subject"]
+    assert 0 < len(office.accepted) <= len(told)
+    return len(office.accepted)
 
 
 # --- what was promised by 201
