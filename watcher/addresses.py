@@ -1,7 +1,7 @@
 """Addresses that were shown, as rows, inside the caller's transaction.
 
 One that is shown for a chain is watched on every chain with the same accounts, too: money sent to the right
-account on the wrong network is found there (a stray), and belongs to the invoice that showed the address.
+account on the wrong network is found there (a stray), and belongs to whatever showed the address.
 """
 
 from __future__ import annotations
@@ -23,13 +23,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """An address as an invoice shows it. `index` is that below the key, None where the caller brought it."""
+    """An address as its invoice, or its standing address, shows it.
+
+    `index` is that below the key, None where the caller brought it.
+    """
 
     address: str
     script: bytes
     index: int | None
-    invoice_id: str
     at: datetime
+    invoice_id: str | None = None
+    standing_id: str | None = None
 
 
 async def in_use(connection: AsyncConnection, chain: str, address: str) -> bool:
@@ -39,18 +43,18 @@ async def in_use(connection: AsyncConnection, chain: str, address: str) -> bool:
 
 
 async def take(connection: AsyncConnection, chain: str, shown: Shown, height: int) -> bool:
-    """Make an address an invoice's own; False if another had it. `height` is what is absorbed of the chain.
+    """Make an address somebody's own; False if another had it. `height` is what is absorbed of the chain.
 
-    One that is watched for strays alone, and that nothing has reached, is free: it gets a new row, which no
-    gap of older blocks names, so that its invoice waits for none of them.
+    One that is watched for strays or a refund alone, and that nothing has reached, is free: it gets a new
+    row, which no gap of older blocks names, so that its invoice waits for none of them.
     """
     mine = (ADDRESS.c.chain == chain) & (ADDRESS.c.address == shown.address)
-    row = (await connection.execute(select(ADDRESS.c.stray).where(mine))).first()
+    row = (await connection.execute(select(ADDRESS.c.stray, ADDRESS.c.refund).where(mine))).first()
     if row is None:
         await connection.execute(insert(ADDRESS).values(**_row(chain, shown, height)))
         return True
     reached = exists().where(DEPOSIT.c.chain == chain, DEPOSIT.c.address == shown.address)
-    if not row.stray or await connection.scalar(select(reached)):
+    if not (row.stray or row.refund) or await connection.scalar(select(reached)):
         return False
     await connection.execute(delete(ADDRESS).where(mine))
     await connection.execute(insert(ADDRESS).values(**_row(chain, shown, height)))
@@ -76,6 +80,7 @@ async def share(connection: AsyncConnection, chain: str, namespace: str) -> int:
             CHAIN.c.chain_id.startswith(f"{namespace}:", autoescape=True),
             CHAIN.c.name != chain,
             ADDRESS.c.stray.is_(False),
+            ADDRESS.c.refund.is_(False),
             ~known,
         )
         .group_by(ADDRESS.c.address)
@@ -99,6 +104,7 @@ def _row(chain: str, shown: Shown, height: int) -> dict[str, object]:
         "script": shown.script,
         "key_index": shown.index,
         "invoice_id": shown.invoice_id,
+        "standing_id": shown.standing_id,
         "created_at": shown.at,
         "from_height": height,
     }

@@ -1,4 +1,4 @@
-"""Which invoices have to be decided again, beside those that new transfers touch. Changes nothing."""
+"""Which invoices and standing addresses have to be decided again. Changes nothing."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import exists, select
 
-from watcher.model import Standing
-from watcher.tables import ADDRESS, CHAIN, DEPOSIT, INVOICE, OPTION
+from watcher.facts import chunks
+from watcher.model import RefundState, Standing
+from watcher.tables import ADDRESS, CHAIN, DEPOSIT, INVOICE, OPTION, REFUND
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from sqlalchemy import Select
@@ -34,19 +36,31 @@ def due(chain: str, as_of: datetime) -> Select[tuple[str]]:
 
 
 async def maturing(connection: AsyncConnection, chain: str) -> set[str]:
-    """Return the invoices with a mined deposit that is not confirmed yet."""
-    rows = await connection.scalars(
-        select(ADDRESS.c.invoice_id)
-        .join(DEPOSIT, (DEPOSIT.c.chain == ADDRESS.c.chain) & (DEPOSIT.c.address == ADDRESS.c.address))
-        .where(
-            DEPOSIT.c.chain == chain,
-            DEPOSIT.c.settled.is_(False),
-            DEPOSIT.c.standing == Standing.MINED.value,
-            ADDRESS.c.invoice_id.is_not(None),
-        )
-        .distinct()
+    """Return the subjects with a mined deposit, or with a refund on its way, that is not confirmed yet."""
+    open_ = select(DEPOSIT.c.address).where(
+        DEPOSIT.c.chain == chain,
+        DEPOSIT.c.settled.is_(False),
+        DEPOSIT.c.standing == Standing.MINED.value,
     )
-    return set(rows)
+    sent = (REFUND.c.chain == chain) & (REFUND.c.state == RefundState.SENT.value)
+    refunding = set(await connection.scalars(select(REFUND.c.invoice_id).where(sent)))
+    return refunding | await subjects(connection, chain, set(await connection.scalars(open_)))
+
+
+async def subjects(connection: AsyncConnection, chain: str, addresses: Iterable[str]) -> set[str]:
+    """Return whom these addresses concern: invoices, standing addresses, and invoices that refund to them."""
+    found: set[str | None] = set()
+    for some in chunks(addresses):
+        owners = select(ADDRESS.c.invoice_id, ADDRESS.c.standing_id).where(
+            ADDRESS.c.chain == chain, ADDRESS.c.address.in_(some)
+        )
+        for row in await connection.execute(owners):
+            found |= {row.invoice_id, row.standing_id}
+        refunded = select(REFUND.c.invoice_id).where(
+            REFUND.c.chain == chain, REFUND.c.address.in_(some), REFUND.c.txid.is_not(None)
+        )
+        found |= set(await connection.scalars(refunded))
+    return {subject for subject in found if subject}
 
 
 async def between(connection: AsyncConnection, gap: Gap) -> set[str]:

@@ -89,12 +89,18 @@ async def listing(conn: AsyncConnection) -> list[ApiKey]:
     return [_key(row) for row in rows]
 
 
-async def revoke(conn: AsyncConnection, id_or_name: str, now: datetime) -> None:
-    """End a key at once and for ever; Refused if there is none. Revoking again changes nothing."""
+async def revoke(conn: AsyncConnection, id_or_name: str, now: datetime) -> str | None:
+    """End a key at once and for ever and return its id; Refused if there is none.
+
+    None where it was revoked before: that changes nothing.
+    """
     which = (API_KEY.c.id == id_or_name) | (API_KEY.c.name == id_or_name)
     if not (await conn.execute(select(API_KEY.c.id).where(which))).first():
         raise Refused("not_found", f"there is no key {id_or_name}", status=404)
-    await conn.execute(update(API_KEY).where(which, API_KEY.c.revoked_at.is_(None)).values(revoked_at=now))
+    alive = which & API_KEY.c.revoked_at.is_(None)
+    ended = await conn.execute(update(API_KEY).where(alive).values(revoked_at=now).returning(API_KEY.c.id))
+    row = ended.first()
+    return str(row.id) if row else None
 
 
 async def verify(conn: AsyncConnection, secret: str) -> ApiKey | None:

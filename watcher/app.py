@@ -14,13 +14,18 @@ from typing import TYPE_CHECKING
 import structlog
 
 import chains
-from watcher import endpoints, failpoint, migrate, pulse, troubles
+from watcher import endpoints, failpoint, mail_text, migrate, pulse, troubles
 from watcher.actions import Actions
 from watcher.api.context import ApiContext
 from watcher.api.server import listen, listen_unix
 from watcher.bus import Bus
+from watcher.customers import Customers
 from watcher.ledger import Ledger
+from watcher.links import PaymentLinks
 from watcher.lock import own, socket_path
+from watcher.mailer import Mailer, Post
+from watcher.merchant import Desk, Merchant
+from watcher.merchant_refunds import Refunds
 from watcher.metrics import Metrics
 from watcher.model import ChainState, ChainStatus
 from watcher.notifier import Notifier, NotifierOptions
@@ -62,6 +67,10 @@ class App:
     links: Links
     ledger: Ledger
     actions: Actions
+    customers: Customers
+    payment_links: PaymentLinks
+    merchant: Merchant
+    refunds: Refunds
     metrics: Metrics
     scanners: dict[str, Scanner] = field(default_factory=dict)
     pulse: pulse.Pulse = field(default_factory=pulse.Pulse)
@@ -73,6 +82,10 @@ class App:
             store=self.store,
             chains=self.chains,
             actions=self.actions,
+            customers=self.customers,
+            payment_links=self.payment_links,
+            merchant=self.merchant,
+            refunds=self.refunds,
             bus=self.bus,
             clock=self.clock,
             chain_status=self.chain_status,
@@ -96,7 +109,14 @@ def build(settings: Settings, clock: Clock = utc_now) -> App:
     """Put one process together. Opens nothing yet."""
     adapters = {name: _adapter(name, settings, clock) for name in settings.chains}
     store, bus = Store(settings.database.path), Bus()
-    links = Links(settings.server.public_url, partial(_payment_uri, adapters), partial(_decimals, adapters))
+    links = Links(
+        settings.server.public_url,
+        partial(_payment_uri, adapters),
+        partial(_decimals, adapters),
+        mail=settings.mail is not None,
+    )
+    actions = Actions(store, adapters, settings, clock, links, bus)
+    desk = Desk(store, clock, links, bus)
     return App(
         settings=settings,
         clock=clock,
@@ -105,7 +125,11 @@ def build(settings: Settings, clock: Clock = utc_now) -> App:
         bus=bus,
         links=links,
         ledger=Ledger(store, clock, links, bus),
-        actions=Actions(store, adapters, settings, clock, links, bus),
+        actions=actions,
+        customers=Customers(store, adapters, settings, clock),
+        payment_links=PaymentLinks(store, adapters, settings, clock, actions),
+        merchant=Merchant(desk),
+        refunds=Refunds(desk, adapters),
         metrics=Metrics(),
     )
 
@@ -167,8 +191,10 @@ async def prepared(app: App) -> AsyncIterator[None]:
 async def run(app: App, stop: asyncio.Event, ready: Callable[[int], None] = lambda _port: None) -> None:
     """Run the daemon until `stop` is set; whatever a loop does not expect ends it (invariant 13).
 
-    `ready` is told the port of the API once it answers.
+    `ready` is told the port of the API once it answers. Raises SettingsError for a text of a mail that cannot
+    be used.
     """
+    mailer = _mailer(app)
     async with prepared(app), AsyncExitStack() as servers:
         if not sqlite_is_safe():
             log.warning("database.old_sqlite", remedy="this SQLite has a known fault with several writers")
@@ -179,7 +205,7 @@ async def run(app: App, stop: asyncio.Event, ready: Callable[[int], None] = lamb
         app.scanners.update({name: _scanner(app, name) for name in app.chains})
         port = await _serve(app, servers)
         failpoint.hit("start.listening")
-        await _loops(app, stop, partial(ready, port))
+        await _loops(app, mailer, stop, partial(ready, port))
 
 
 async def _serve(app: App, servers: AsyncExitStack) -> int:
@@ -199,15 +225,17 @@ def _port(runner: web.AppRunner) -> int:
     return port
 
 
-async def _loops(app: App, stop: asyncio.Event, ready: Callable[[], None]) -> None:
-    """Run every loop until the stop: then scanners end at once, and the notifier when its sends have."""
+async def _loops(app: App, mailer: Mailer | None, stop: asyncio.Event, ready: Callable[[], None]) -> None:
+    """Run every loop until the stop: then scanners end at once, notifier and mailer when their sends have."""
     notifier = _notifier(app)
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(s.run(), name=f"scan {n}") for n, s in app.scanners.items()]
         interval = pulse.watchdog_interval()
         if interval:
             tasks.append(group.create_task(pulse.feed(app.pulse, interval), name="watchdog"))
-        sending = group.create_task(notifier.run(), name="notifier")
+        sending = [group.create_task(notifier.run(), name="notifier")]
+        if mailer:
+            sending.append(group.create_task(mailer.run(), name="mailer"))
         ready()
         pulse.notify("READY=1")
         log.info("daemon.ready", chains=sorted(app.chains), database=str(app.settings.database.path))
@@ -217,7 +245,9 @@ async def _loops(app: App, stop: asyncio.Event, ready: Callable[[], None]) -> No
         for task in tasks:
             task.cancel()
         notifier.stop()
-        await sending
+        if mailer:
+            mailer.stop()
+        await asyncio.gather(*sending)
 
 
 def _notifier(app: App) -> Notifier:
@@ -235,6 +265,21 @@ def _notifier(app: App) -> Notifier:
         clock=app.clock,
         random=random.random,
         heartbeat=partial(app.pulse.beat, "notifier"),
+    )
+
+
+def _mailer(app: App) -> Mailer | None:
+    """Return the sender of mails, None where none is configured; SettingsError for a text that is broken."""
+    if app.settings.mail is None:
+        return None
+    return Mailer(
+        app.store,
+        Post(app.settings.mail, mail_text.load(app.settings.mail)),
+        app.links,
+        app.metrics,
+        clock=app.clock,
+        random=random.random,
+        heartbeat=partial(app.pulse.beat, "mailer"),
     )
 
 

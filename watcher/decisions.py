@@ -8,39 +8,50 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
-from watcher import facts, outbox, render
+from watcher import facts, policy, reminders, resolutions
+from watcher.decisions_saved import Change, mark_refunds, save
 from watcher.happenings import events_for, fell
-from watcher.ids import new_id
 from watcher.matcher import decide
-from watcher.model import UNPROVEN, Event, EventType, Exceptional, PaymentStatus, Standing, Status
-from watcher.tables import ADDRESS, DEPOSIT, GAP, INVOICE
+from watcher.model import (
+    UNPROVEN,
+    EventType,
+    Exceptional,
+    Happening,
+    RefundState,
+    Resolution,
+    Status,
+)
+from watcher.refunds import judged
+from watcher.tables import ADDRESS, GAP
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from datetime import datetime
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from watcher.facts import Record
-    from watcher.model import Decision, Happening, View
+    from watcher.model import Decision, Deposit, Refund, View
     from watcher.render import Links
 
 _UNPROVEN = tuple(reason.value for reason in UNPROVEN)
 _CLOSED = frozenset({Status.PAID, Status.UNDERPAID, Status.EXPIRED, Status.REFUNDED, Status.CANCELLED})
-_WAITING = frozenset({Status.PENDING, Status.PARTIAL})
+_CERTAIN = datetime(1, 1, 1, tzinfo=UTC)
+_WISHES = 20
+"""What a policy may do about one invoice at once, each from the facts that the last one made."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Change:
-    """An invoice whose decision changed, with what is to be told of it."""
+class _Known:
+    """What is known of an invoice beside its record: deposits to it, what its refunds sent, the chains."""
 
-    before: Record
-    after: Record
-    happenings: Sequence[Happening]
+    deposits: Sequence[Deposit]
+    sent: Sequence[Deposit]
+    views: Mapping[str, View]
 
 
 async def settle(
@@ -60,12 +71,56 @@ async def settle(
         held = await _held_back(connection, some)
         records = await facts.load(connection, some)
         deposits = await facts.deposits_of(connection, some)
+        sent = await facts.sent_of(connection, some)
         for id_, record in records.items():
             seen = _passed_before(_limited(views, held.get(id_, ()), record), record)
-            after = decide(record.invoice, deposits[id_], record.resolutions, seen)
-            change = _change(record, after, (extra or {}).get(id_, ()), now)
-            written += await _save(connection, change, views, now, links)
+            known = _Known(deposits[id_], sent[id_], seen)
+            after, decision = await _decided(connection, record, known, now, links)
+            change = _change(record, after, decision, (extra or {}).get(id_, ()), now)
+            change = _reminded(change, _proven(record, seen), now)
+            await mark_refunds(connection, sent[id_])
+            written += await save(connection, change, views, now, links)
     return written
+
+
+async def _decided(
+    connection: AsyncConnection, record: Record, known: _Known, now: datetime, links: Links
+) -> tuple[Record, Decision]:
+    """Decide an invoice, and let its policy act until it is content; return the record with what it did."""
+    for _ in range(_WISHES):
+        refunds = tuple(_judged(refund, known, now) for refund in record.refunds)
+        decision = decide(record.invoice, known.deposits, record.resolutions, known.views, refunds)
+        proven = _proven(record, known.views)
+        wish = policy.wish(record.invoice, decision, record.resolutions, proven, now)
+        if wish is None:
+            break
+        record = await _grant(connection, record, wish, now, links)
+    return replace(record, refunds=refunds), decision
+
+
+async def _grant(
+    connection: AsyncConnection, record: Record, wish: Resolution | policy.Return, now: datetime, links: Links
+) -> Record:
+    """Record what a policy wishes, as if the merchant had decided it."""
+    if isinstance(wish, Resolution):
+        await resolutions.resolve(connection, record.invoice.id, wish)
+        return replace(record, resolutions=(*record.resolutions, wish))
+    refund = resolutions.requested(record, wish, links, now)
+    await resolutions.give_back(connection, record.invoice.id, refund)
+    return replace(record, refunds=(*record.refunds, refund))
+
+
+def _judged(refund: Refund, known: _Known, now: datetime) -> Refund:
+    """Return how far a refund is, and since when it is confirmed."""
+    new = judged(refund, known.sent, known.views.get(refund.chain))
+    confirmed = new.state is RefundState.CONFIRMED
+    return replace(new, confirmed_at=(refund.confirmed_at or now) if confirmed else None)
+
+
+def _proven(record: Record, views: Mapping[str, View]) -> datetime:
+    """Return until when every chain of an invoice is proven."""
+    chains = {option.chain for option in record.invoice.options}
+    return min(views[c].as_of if c in views else _CERTAIN for c in chains)
 
 
 async def _held_back(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, list[str]]:
@@ -96,26 +151,50 @@ def _passed_before(views: Mapping[str, View], record: Record) -> Mapping[str, Vi
     Money may still come. Only a later deadline, which the merchant sets, has to be proven anew.
     """
     old = record.decision
-    if old.status not in (Status.EXPIRED, Status.UNDERPAID):
+    if not old.passed and old.status not in (Status.EXPIRED, Status.UNDERPAID):
         return views
     chains = {option.chain for option in record.invoice.options} & set(views)
     return {**views, **{c: replace(views[c], as_of=max(views[c].as_of, old.deadline)) for c in chains}}
 
 
-def _change(before: Record, decision: Decision, extra: Sequence[Happening], now: datetime) -> _Change:
+def _change(
+    before: Record, after: Record, decision: Decision, extra: Sequence[Happening], now: datetime
+) -> Change:
+    """Return what a decision changes; `after` is the record with what the policy did meanwhile."""
     happenings = [*extra, *events_for(before.decision, decision)]
     invoice = before.invoice
     if fell(before.decision, decision) and not invoice.reverted:
         invoice = replace(invoice, reverted=True)
         decision = replace(decision, exceptions=_with_reverted(decision.exceptions))
     after = replace(
-        before,
+        after,
         invoice=replace(invoice, sequence=invoice.sequence + len(happenings)),
         decision=decision,
-        paid_at=_since(before.paid_at, now, holds=decision.status is Status.PAID),
+        paid_at=_paid_at(before, decision, now),
         closed_at=_since(before.closed_at, now, holds=decision.status in _CLOSED),
     )
-    return _Change(before, after, happenings)
+    return Change(before, after, happenings)
+
+
+def _reminded(change: Change, proven: datetime, now: datetime) -> Change:
+    """Remind of a deadline that comes near; one that is over already is only noted."""
+    after = change.after
+    moment = reminders.moment(after.invoice, after.decision, after.resolutions)
+    if moment is None or proven < moment:
+        return change
+    told = [Happening(EventType.INVOICE_REMINDER)] if now < after.decision.deadline else []
+    invoice = replace(
+        after.invoice,
+        reminded_for=after.decision.deadline,
+        sequence=after.invoice.sequence + len(told),
+    )
+    return replace(change, after=replace(after, invoice=invoice), happenings=[*change.happenings, *told])
+
+
+def _paid_at(before: Record, decision: Decision, now: datetime) -> datetime | None:
+    """Return since when it is paid; what was paid and is given back keeps the moment."""
+    given_back = decision.status in (Status.REFUNDING, Status.REFUNDED)
+    return before.paid_at if given_back else _since(before.paid_at, now, holds=decision.status is Status.PAID)
 
 
 def _with_reverted(exceptions: tuple[Exceptional, ...]) -> tuple[Exceptional, ...]:
@@ -124,85 +203,3 @@ def _with_reverted(exceptions: tuple[Exceptional, ...]) -> tuple[Exceptional, ..
 
 def _since(old: datetime | None, now: datetime, *, holds: bool) -> datetime | None:
     return (old or now) if holds else None
-
-
-async def _save(
-    connection: AsyncConnection, change: _Change, views: Mapping[str, View], now: datetime, links: Links
-) -> int:
-    await _mark_settled(connection, change.after.decision)
-    if change.after == change.before:
-        return 0
-    await connection.execute(
-        update(INVOICE).where(INVOICE.c.id == change.after.invoice.id).values(**columns(change.after))
-    )
-    events = _events(change, views, now, links)
-    if events:
-        await outbox.publish(connection, events, now)
-    return len(events)
-
-
-def columns(record: Record) -> dict[str, object]:
-    """Return what a decision sets in its invoice's row."""
-    decision = record.decision
-    return {
-        "status": decision.status.value,
-        "exceptions": "".join(f",{e.value}" for e in decision.exceptions) + ",",
-        "needs_action": decision.needs_action,
-        "reverted": record.invoice.reverted,
-        "sequence": record.invoice.sequence,
-        "decision": facts.encode_decision(decision),
-        "due_at": decision.deadline if decision.status in _WAITING else None,
-        "paid_at": record.paid_at,
-        "closed_at": record.closed_at,
-    }
-
-
-async def _mark_settled(connection: AsyncConnection, decision: Decision) -> None:
-    """Note which deposits new blocks need not look at again, and which they must."""
-    for settled in (True, False):
-        ids = [
-            p.deposit.id for p in decision.payments if _is_settled(p.status, p.deposit.standing) is settled
-        ]
-        for some in facts.chunks(ids):
-            wrong = DEPOSIT.c.id.in_(some) & DEPOSIT.c.settled.is_(not settled)
-            await connection.execute(update(DEPOSIT).where(wrong).values(settled=settled))
-
-
-def _is_settled(status: PaymentStatus, standing: Standing) -> bool:
-    """Whether no new block can change it: an unconfirmed transaction can always be replaced."""
-    return status is not PaymentStatus.PENDING and standing not in (Standing.MEMPOOL, Standing.UNPLACED)
-
-
-def _events(change: _Change, views: Mapping[str, View], now: datetime, links: Links) -> list[Event]:
-    """Freeze the happenings, each with its own sequence and the invoice as it is after all of them."""
-    shown = render.invoice(change.after, views, links)
-    first = change.before.invoice.sequence + 1
-    return [
-        _freeze(change, happening, {**shown, "sequence": number}, views, now, links)
-        for number, happening in enumerate(change.happenings, first)
-    ]
-
-
-def _freeze(  # noqa: PLR0913, PLR0917 - all that a body is made of
-    change: _Change,
-    happening: Happening,
-    shown: Mapping[str, object],
-    views: Mapping[str, View],
-    now: datetime,
-    links: Links,
-) -> Event:
-    """Return one happening as the bytes that every delivery of it will send."""
-    paid = None
-    if happening.payment:
-        paid = render.payment(happening.payment, views.get(happening.payment.deposit.chain), links)
-    first = happening.type is EventType.INVOICE_CREATED
-    previous = None if first else change.before.decision.status.value
-    data = render.event_data(happening, previous, shown, paid)
-    return Event(
-        id=new_id("evt"),
-        type=happening.type,
-        occurred_at=now,
-        body=render.body(happening.type.value, now, data),
-        invoice_id=change.after.invoice.id,
-        sequence=int(str(shown["sequence"])),
-    )

@@ -12,13 +12,14 @@ from sqlalchemy import delete, insert, select, update
 
 from chains.base import BlockRef, ChainMoved
 from watcher import deposits_shown, gaps
+from watcher.affected import subjects
 from watcher.deposits_gone import drop
 from watcher.deposits_renamed import former, unrepeated
 from watcher.deposits_unattributed import attribute, unexplained
 from watcher.facts import chunks
 from watcher.ids import new_id
 from watcher.model import Standing
-from watcher.tables import ADDRESS, BLOCK, DEPOSIT
+from watcher.tables import BLOCK, DEPOSIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -67,13 +68,13 @@ async def check_kept(connection: AsyncConnection, chain: str, blocks: Sequence[B
 
 
 async def undo(connection: AsyncConnection, chain: str, height: int) -> set[str]:
-    """Forget the blocks above `height`; return the invoices whose deposits lost their place by it."""
+    """Forget the blocks above `height`; return the subjects whose deposits lost their place by it."""
     above = (DEPOSIT.c.chain == chain) & (DEPOSIT.c.block_height > height)
     addresses = set(await connection.scalars(select(DEPOSIT.c.address).where(above)))
     if addresses:
         await connection.execute(update(DEPOSIT).where(above).values(**_UNPLACED))
     await connection.execute(delete(BLOCK).where(BLOCK.c.chain == chain, BLOCK.c.height > height))
-    return await _invoices(connection, chain, addresses)
+    return await subjects(connection, chain, addresses)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class Timing:
 
 
 async def record(connection: AsyncConnection, batch: Batch, timing: Timing) -> set[str]:
-    """Write a batch's transfers; return the invoices that they touch."""
+    """Write a batch's transfers; return the subjects that they touch."""
     pool = batch.mempool.transfers if batch.mempool else ()
     branch = {block.height: block.hash for block in batch.blocks}
     addresses = await _write(connection, batch.chain, [*pool, *batch.transfers], timing, branch)
@@ -99,7 +100,7 @@ async def record(connection: AsyncConnection, batch: Batch, timing: Timing) -> s
     complete = batch.mempool is not None and not batch.hole and not await gaps.unread(connection, batch.chain)
     live = {(t.txid, t.slot) for t in pool} if complete else None
     addresses |= await drop(connection, batch, spent, live)
-    return await _invoices(connection, batch.chain, addresses)
+    return await subjects(connection, batch.chain, addresses)
 
 
 async def record_again(
@@ -121,14 +122,14 @@ async def record_again(
     if addresses:
         await connection.execute(update(DEPOSIT).where(foreign).values(**_UNPLACED))
     addresses |= await _write(connection, chain, transfers, timing)
-    return await _invoices(connection, chain, addresses)
+    return await subjects(connection, chain, addresses)
 
 
 async def record_found(
     connection: AsyncConnection, chain: str, transfers: Sequence[Transfer], timing: Timing
 ) -> set[str]:
     """Write transfers that were found by address; what else is recorded in their blocks stands."""
-    return await _invoices(connection, chain, await _write(connection, chain, transfers, timing))
+    return await subjects(connection, chain, await _write(connection, chain, transfers, timing))
 
 
 async def _write(
@@ -151,9 +152,9 @@ async def _write(
     for transfer in unrepeated(transfers, known):
         old = known.get((transfer.txid, transfer.slot)) or former(transfer, told, known)
         place = _place(transfer) | _judged(transfer, old)
-        if transfer.address not in shown or (old is not None and not _moves(old, place)):
+        if not _concerns(transfer, shown) or (old is not None and not _moves(old, place)):
             continue
-        changed.add(transfer.address)
+        changed |= {transfer.address, old["address"]} if old else {transfer.address}
         if old is None:
             row = _row(chain, transfer, place, _arrival(transfer, timing, shown[transfer.address]))
             await connection.execute(insert(DEPOSIT).values(**row))
@@ -165,6 +166,12 @@ async def _write(
         known[transfer.txid, transfer.slot] = row
     await attribute(connection, chain, new)
     return changed
+
+
+def _concerns(transfer: Transfer, shown: Mapping[str, Shown]) -> bool:
+    """Whether it is of interest: to a refund's destination, only what is said to be the refund is."""
+    where = shown.get(transfer.address)
+    return where is not None and (where.refunds is None or transfer.txid in where.refunds)
 
 
 async def _known(
@@ -252,15 +259,3 @@ def _came_before(transfer: Transfer, shown: Shown, arrived: datetime, drift: tim
         return shown.own and shown.made_at - arrived > CLOCK_SLACK
     doubt = timedelta() if shown.own and not shown.branched else drift
     return transfer.block.height <= shown.from_height and transfer.block.time < shown.made_at - doubt
-
-
-async def _invoices(connection: AsyncConnection, chain: str, addresses: Iterable[str]) -> set[str]:
-    found: set[str] = set()
-    for some in chunks(addresses):
-        rows = await connection.scalars(
-            select(ADDRESS.c.invoice_id).where(
-                ADDRESS.c.chain == chain, ADDRESS.c.address.in_(some), ADDRESS.c.invoice_id.is_not(None)
-            )
-        )
-        found.update(rows)
-    return found

@@ -31,7 +31,10 @@ async def drop(
     spent: Mapping[str, str],
     live: set[tuple[str, str]] | None,
 ) -> set[str]:
-    """Retire the unconfirmed deposits that something replaced or, if the mempool was read, that left it."""
+    """Retire the unconfirmed deposits that something replaced or, if the mempool was read, that left it.
+
+    They are not settled before somebody has looked at what became of them.
+    """
     chain, missed = batch.chain, batch.mempool.missed if batch.mempool else frozenset()
     rows = await connection.execute(
         select(
@@ -51,7 +54,7 @@ async def drop(
         if standing is None:
             continue
         await connection.execute(
-            update(DEPOSIT).where(DEPOSIT.c.id == row.id).values(standing=standing.value, settled=True)
+            update(DEPOSIT).where(DEPOSIT.c.id == row.id).values(standing=standing.value, settled=False)
         )
         changed.add(row.address)
     return changed

@@ -73,5 +73,5 @@ async def attribute(connection: AsyncConnection, chain: str, found: Iterable[Tra
             & (DEPOSIT.c.standing == Standing.MINED.value)
             & (DEPOSIT.c.amount <= amount)
         )
-        gone = {"standing": Standing.REORGANISED.value, "settled": True}
+        gone = {"standing": Standing.REORGANISED.value, "settled": False}
         await connection.execute(update(DEPOSIT).where(growth).values(**gone))

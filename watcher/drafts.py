@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from watcher.model import FeePayer, LatePolicy
+from watcher.model import ExcessPolicy, FeePayer, LatePolicy, ReturnPolicy
+from watcher.settings_mail import LANGUAGE
+from watcher.settings_policy import step
 from watcher.wording import in_words
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 METADATA_LIMIT = 4096
-"""Bytes of an invoice's metadata as JSON: every event's body carries it."""
+"""Bytes of metadata as JSON: every event's body carries it."""
 
 OPTIONS_LIMIT = 10
 """Ways to pay one invoice."""
@@ -36,10 +41,28 @@ Email = Annotated[
     StringConstraints(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$"),
     in_words('is no email address of up to 254 characters, such as "jo@shop.example"'),
 ]
+Address = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+RefundAddress = Annotated[Address, Field(description="Where the payer wants money back, on this chain.")]
+Language = Annotated[
+    str,
+    StringConstraints(pattern=f"^{LANGUAGE}$", max_length=35),
+    in_words('is not a language; write its code in small letters, such as "en" or "pt-br"'),
+]
 Confirmations = Annotated[
     Annotated[int, Field(ge=0, le=100_000)] | Literal["safe", "finalized"],
     in_words('write a number of blocks (0 to 100000), "safe" or "finalized"'),
 ]
+
+
+def _small(value: dict[str, Any]) -> dict[str, Any]:
+    size = len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+    if size > METADATA_LIMIT:
+        raise ValueError(f"is {size} bytes as JSON; at most {METADATA_LIMIT} are kept")
+    return value
+
+
+Metadata = Annotated[dict[str, Any], AfterValidator(_small)]
+"""The caller's own JSON object."""
 
 
 class Draft(BaseModel):
@@ -54,7 +77,8 @@ class OptionDraft(Draft):
     chain: Name
     asset: Name
     amount: Amount
-    address: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
+    address: Address | None = None
+    refund_address: RefundAddress | None = None
 
 
 class ToleranceDraft(Draft):
@@ -75,44 +99,66 @@ class FeesDraft(Draft):
     payer: Annotated[FeePayer, Field(strict=False)] = FeePayer.MERCHANT
 
 
-class InvoiceDraft(Draft):
-    """A new invoice: one chain, asset and amount, or several `options`. Times in seconds."""
+class PolicyDraft(Draft):
+    """What happens by itself to an invoice that is out of the ordinary. What is left out is as configured."""
 
-    chain: Name | None = None
-    asset: Name | None = None
-    amount: Amount | None = None
-    address: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
-    options: Annotated[list[OptionDraft], Field(min_length=1, max_length=OPTIONS_LIMIT)] | None = None
+    accept_percent: Amount | None = Field(
+        default=None,
+        description="Underpaid with at least this much confirmed, it is accepted; null: never.",
+        examples=["97"],
+    )
+    extend: Annotated[int, Field(ge=0, le=2_592_000), AfterValidator(step)] | None = Field(
+        default=None,
+        description="Seconds by which the deadline moves while enough is seen, but not in a block; 0: never.",
+    )
+    underpaid: Annotated[ReturnPolicy, Field(strict=False)] | None = None
+    overpaid: Annotated[ExcessPolicy, Field(strict=False)] | None = None
+    wrong_asset: Annotated[ReturnPolicy, Field(strict=False)] | None = None
+
+
+class TermsDraft(Draft):
+    """What can be asked for whatever the ways to pay are. Times in seconds."""
+
     expires_in: Annotated[int, Field(ge=60, le=2_592_000)] | None = None
     monitor_for: Annotated[int, Field(ge=0, le=31_536_000)] | None = None
     tolerance: ToleranceDraft | None = None
     fees: FeesDraft | None = None
     confirmations: Confirmations | None = None
     late: Annotated[LatePolicy, Field(strict=False)] | None = None
+    policy: PolicyDraft | None = None
     reminder_before: Annotated[int, Field(ge=0, le=2_592_000)] | None = None
+    language: Language | None = Field(default=None, description="Of the mails to the payer.")
     order_id: Annotated[Text, StringConstraints(max_length=200)] | None = None
     description: Text | None = None
-    metadata: dict[str, Any] = Field(default_factory=dict)
-    customer_email: Email | None = None
+    metadata: Metadata = Field(default_factory=dict)
     webhook_url: Url | None = None
     return_url: Url | None = None
 
-    @field_validator("metadata")
-    @classmethod
-    def _small(cls, value: dict[str, Any]) -> dict[str, Any]:
-        size = len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
-        if size > METADATA_LIMIT:
-            raise ValueError(f"is {size} bytes as JSON; at most {METADATA_LIMIT} are kept")
-        return value
+
+def check_form(draft: Any, single: Sequence[str]) -> None:
+    """Refuse a draft (ValueError) that has both `options` and fields of a single way to pay, or neither."""
+    beside = [name for name in single if getattr(draft, name) is not None]
+    if draft.options is not None and beside:
+        raise ValueError(f"{beside[0]} stands beside options; name it inside each option instead")
+    lacking = [name for name in ("chain", "asset", "amount") if getattr(draft, name) is None]
+    if draft.options is None and lacking:
+        raise ValueError(f"{lacking[0]} is missing; give chain, asset and amount, or options")
+
+
+class InvoiceDraft(TermsDraft):
+    """A new invoice: one chain, asset and amount, or several `options`."""
+
+    chain: Name | None = None
+    asset: Name | None = None
+    amount: Amount | None = None
+    address: Address | None = None
+    refund_address: RefundAddress | None = None
+    options: Annotated[list[OptionDraft], Field(min_length=1, max_length=OPTIONS_LIMIT)] | None = None
+    customer_email: Email | None = None
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
-        single = [n for n in ("chain", "asset", "amount", "address") if getattr(self, n) is not None]
-        if self.options is not None and single:
-            raise ValueError(f"{single[0]} stands beside options; name it inside each option instead")
-        lacking = [n for n in ("chain", "asset", "amount") if getattr(self, n) is None]
-        if self.options is None and lacking:
-            raise ValueError(f"{lacking[0]} is missing; give chain, asset and amount, or options")
+        check_form(self, ("chain", "asset", "amount", "address", "refund_address"))
         return self
 
     def ways(self) -> list[tuple[str, OptionDraft]]:

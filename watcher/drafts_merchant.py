@@ -1,4 +1,4 @@
-"""What a merchant writes to decide about an invoice: checked for form here, against the facts in the rules."""
+"""What a merchant writes to decide about an invoice: checked here for its form, by the rules for sense."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ class SentDraft(Draft):
 
 
 class DestinationDraft(Draft):
-    """Say where a refund goes that was not sent yet."""
+    """Say where a refund goes that was not sent yet; without an address, what to sign is made once more."""
 
-    address: Address
+    address: Address | None = None
     reason: Text | None = None
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from watcher import render
-from watcher.matcher import Rule
+from watcher import explain_merchant, render
+from watcher.matcher_rules import Rule
 from watcher.model import Exceptional, Finality, PaymentStatus, Status
 from watcher.money import format_amount
 
@@ -23,6 +23,7 @@ RULES: Mapping[Rule, str] = {
     Rule.LATE_HELD: "Not counted: it arrived after the deadline and waits for the merchant's decision.",
     Rule.AFTER_MONITORING: "Not counted: it arrived after the time for late money; the merchant decides.",
     Rule.AFTER_CANCELLED: "Not counted: the invoice was cancelled; the merchant decides about this money.",
+    Rule.AFTER_REFUNDED: "Not counted: it came after the refund; the merchant decides about this money.",
     Rule.WRONG_ASSET: "Not counted: the invoice does not ask for this asset on this chain.",
     Rule.UNATTRIBUTED: "Not counted: the balance grew, and no transfer that can be seen explains it.",
     Rule.BEFORE_INVOICE: "Not counted: it reached the address before the invoice was made.",
@@ -63,13 +64,17 @@ _ACCEPTED = "The merchant accepted it."
 
 
 def explanation(record: Record, views: Mapping[str, View], links: render.Links) -> dict[str, Any]:
-    """Return the status with its reasons, every payment with its rule, and what the merchant decided."""
+    """Return the status with its reasons, each payment with its rule, what was decided and what can be."""
     return {
         "invoice_id": record.invoice.id,
         "status": record.decision.status,
         "reasons": [*_reasons(record, views)],
         "payments": [_payment(p, record, views, links) for p in record.decision.payments],
         "decisions": [_decision(resolution) for resolution in record.resolutions],
+        "refunds": explain_merchant.refunds(record),
+        "policies": [*explain_merchant.policies(record.invoice)],
+        "waits": [*explain_merchant.waits(record, links)],
+        "actions": explain_merchant.actions(record),
     }
 
 
@@ -105,7 +110,7 @@ def _payment(one: Payment, record: Record, views: Mapping[str, View], links: ren
     why = RULES[Rule(one.rule)]
     if one.counted and one.status is PaymentStatus.PENDING:
         why += f" Not confirmed yet: {_needs(one, record)}."
-    shown = render.payment(one, views.get(one.deposit.chain), links)
+    shown = render.payment(one, views.get(one.deposit.chain), links, record.invoice.options)
     return {**shown, "counted": one.counted, "rule": one.rule, "why": why}
 
 

@@ -16,17 +16,22 @@ from chains.base import BlockRef
 from watcher.model import (
     Decision,
     Deposit,
+    ExcessPolicy,
     FeePayer,
     Finality,
     Invoice,
     LatePolicy,
     Option,
+    Policy,
+    Refund,
+    RefundState,
     Resolution,
     ResolutionKind,
+    ReturnPolicy,
     Standing,
     View,
 )
-from watcher.tables import ADDRESS, CHAIN, DEPOSIT, INVOICE, OPTION, RESOLUTION
+from watcher.tables import ADDRESS, CHAIN, DEPOSIT, INVOICE, OPTION, REFUND, RESOLUTION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -48,6 +53,7 @@ class Record:
     resolutions: tuple[Resolution, ...]
     paid_at: datetime | None
     closed_at: datetime | None
+    refunds: tuple[Refund, ...] = ()
 
 
 def encode_decision(decision: Decision) -> str:
@@ -70,6 +76,32 @@ def decode_confirmations(text: str) -> Confirmations:
     return int(text) if text.isdigit() else Finality(text)
 
 
+def encode_policy(policy: Policy) -> str:
+    """Return a policy as it is kept in the invoice's row; a share is a fraction: "97/100"."""
+    return json.dumps(
+        {
+            "accept_share": None if policy.accept_share is None else str(policy.accept_share),
+            "extend": policy.extend,
+            "underpaid": policy.underpaid.value,
+            "overpaid": policy.overpaid.value,
+            "wrong_asset": policy.wrong_asset.value,
+        }
+    )
+
+
+def decode_policy(text: str) -> Policy:
+    """Return a kept policy; nothing happens by itself where it says nothing, as that of an older invoice."""
+    kept, default = json.loads(text), Policy()
+    share = kept.get("accept_share")
+    return Policy(
+        accept_share=None if share is None else Fraction(share),
+        extend=kept.get("extend", default.extend),
+        underpaid=ReturnPolicy(kept.get("underpaid", default.underpaid)),
+        overpaid=ExcessPolicy(kept.get("overpaid", default.overpaid)),
+        wrong_asset=ReturnPolicy(kept.get("wrong_asset", default.wrong_asset)),
+    )
+
+
 def chunks(ids: Iterable[str]) -> Iterator[list[str]]:
     """Split identifiers into lists that fit one statement."""
     every = list(dict.fromkeys(ids))
@@ -83,6 +115,7 @@ async def load(connection: AsyncConnection, ids: Iterable[str]) -> dict[str, Rec
     for some in chunks(ids):
         options = await _options(connection, some)
         resolutions = await resolutions_of(connection, some)
+        refunds = await refunds_of(connection, some)
         rows = await connection.execute(select(INVOICE).where(INVOICE.c.id.in_(some)))
         for row in rows:
             records[row.id] = Record(
@@ -91,6 +124,7 @@ async def load(connection: AsyncConnection, ids: Iterable[str]) -> dict[str, Rec
                 resolutions=tuple(resolutions[row.id]),
                 paid_at=row.paid_at,
                 closed_at=row.closed_at,
+                refunds=tuple(refunds.get(row.id, ())),
             )
     return records
 
@@ -123,6 +157,54 @@ async def resolutions_of(connection: AsyncConnection, ids: Sequence[str]) -> dic
             Resolution(ResolutionKind(row.kind), row.at, row.by, row.reason, row.until)
         )
     return found
+
+
+async def refunds_of(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, list[Refund]]:
+    """Return the refunds of these invoices, oldest first (at most a chunk of them)."""
+    found: dict[str, list[Refund]] = defaultdict(list)
+    query = select(REFUND).where(REFUND.c.invoice_id.in_(ids)).order_by(REFUND.c.at, REFUND.c.id)
+    for row in await connection.execute(query):
+        found[row.invoice_id].append(_refund(row))
+    return found
+
+
+async def sent_of(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, list[Deposit]]:
+    """Return what the transactions of these invoices' refunds were seen to pay (at most a chunk of them)."""
+    found: dict[str, list[Deposit]] = defaultdict(list)
+    same = (
+        (REFUND.c.chain == DEPOSIT.c.chain)
+        & (REFUND.c.address == DEPOSIT.c.address)
+        & (REFUND.c.txid == DEPOSIT.c.txid)
+    )
+    query = select(REFUND.c.invoice_id, DEPOSIT).join_from(REFUND, DEPOSIT, same)
+    for row in await connection.execute(query.where(REFUND.c.invoice_id.in_(ids))):
+        found[row.invoice_id].append(deposit(row))
+    return found
+
+
+def _refund(row: Any) -> Refund:
+    """Return a refund row as a refund."""
+    return Refund(
+        id=row.id,
+        chain=row.chain,
+        asset=row.asset,
+        decimals=row.decimals,
+        amount=row.amount,
+        arrives=row.arrives,
+        confirmations=decode_confirmations(row.confirmations),
+        by=row.by,
+        at=row.at,
+        address=row.address,
+        reason=row.reason,
+        covers=frozenset(json.loads(row.covers)),
+        settles=row.settles,
+        state=RefundState(row.state),
+        txid=row.txid,
+        sent_at=row.sent_at,
+        confirmed_at=row.confirmed_at,
+        cancelled_at=row.cancelled_at,
+        unsigned=json.loads(row.unsigned) if row.unsigned else None,
+    )
 
 
 async def views(connection: AsyncConnection) -> dict[str, View]:
@@ -185,6 +267,7 @@ def _option(row: Any) -> Option:
         fee_fixed=row.fee_fixed,
         dust=row.dust,
         from_hash=row.from_hash,
+        refund_address=row.refund_address,
     )
 
 
@@ -197,9 +280,13 @@ def _invoice(row: Any, options: tuple[Option, ...]) -> Invoice:
         monitor_until=row.monitor_until,
         fee_payer=FeePayer(row.fee_payer),
         late=LatePolicy(row.late),
+        policy=decode_policy(row.policy),
         reminder_before=row.reminder_before,
+        reminded_for=row.reminded_for,
         sequence=row.sequence,
         reverted=row.reverted,
+        language=row.language,
+        link_id=row.link_id,
         order_id=row.order_id,
         description=row.description,
         metadata=json.loads(row.metadata_json),

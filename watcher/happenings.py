@@ -1,19 +1,21 @@
 """What a shop is told when a decision changes. Pure: two decisions in, a list of happenings out.
 
-Payments come first, then the invoice; steps that were skipped send nothing, each payment always its own.
+Payments come first, then refunds, then the invoice; steps that were skipped send nothing, each payment and
+each refund always its own.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from watcher.matcher import HELD, Rule
-from watcher.model import EventType, Happening, PaymentStatus, Standing, Status
+from watcher.matcher_rules import HELD, Rule
+from watcher.model import EventType, Happening, PaymentStatus, RefundState, Standing, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from watcher.model import Decision, Payment
+    from watcher.model import Decision, Payment, Refund
 
 _STATUS_EVENT = {
     Status.PARTIAL: EventType.INVOICE_PARTIALLY_PAID,
@@ -35,6 +37,15 @@ _RANK = {
 }
 """How much money a status stands for: a lower one than before means that money went away."""
 
+_REFUND_EVENT = {
+    RefundState.REQUESTED: EventType.REFUND_REQUESTED,
+    RefundState.SENT: EventType.REFUND_SENT,
+    RefundState.CONFIRMED: EventType.REFUND_CONFIRMED,
+    RefundState.CANCELLED: EventType.REFUND_CANCELLED,
+}
+_FAR = {RefundState.REQUESTED: 0, RefundState.SENT: 1, RefundState.CONFIRMED: 2, RefundState.CANCELLED: 3}
+_OPEN = frozenset({Status.PENDING, Status.PARTIAL, Status.CONFIRMING})
+_BACK = frozenset({Status.REFUNDING, Status.REFUNDED})
 _OUTCOMES = frozenset({Status.UNDERPAID, Status.EXPIRED})
 _LIVE = frozenset({PaymentStatus.PENDING, PaymentStatus.CONFIRMED})
 _REASON = {Standing.REPLACED: "replaced", Standing.DROPPED: "dropped"}
@@ -43,11 +54,13 @@ _REASON = {Standing.REPLACED: "replaced", Standing.DROPPED: "dropped"}
 def events_for(before: Decision, after: Decision) -> list[Happening]:
     """Return what to tell, in order. Equal decisions tell nothing."""
     known = {p.deposit.id: p for p in before.payments}
-    return [*_payments(known, after), *_invoice(before, after, known)]
+    return [*_payments(known, after), *_refunds(before, after), *_invoice(before, after, known)]
 
 
 def fell(before: Decision, after: Decision) -> bool:
     """Whether the invoice now stands for less money than it did: a payment went away again."""
+    if before.status in _BACK:
+        return after.status in _OPEN and not _only_back(before, after)
     if before.status not in _RANK or after.status not in _RANK:
         return False
     return _RANK[after.status] < _RANK[before.status]
@@ -76,6 +89,23 @@ def _payment(old: Payment | None, new: Payment) -> Iterator[Happening]:
         yield Happening(EventType.INVOICE_LATE_PAYMENT, new)
 
 
+def _refunds(before: Decision, after: Decision) -> Iterator[Happening]:
+    known = {refund.id: refund for refund in before.refunds}
+    for refund in after.refunds:
+        yield from _refund(known.get(refund.id), refund)
+
+
+def _refund(old: Refund | None, new: Refund) -> Iterator[Happening]:
+    if old is None:
+        yield Happening(EventType.REFUND_REQUESTED, refund=new)
+        old = replace(new, state=RefundState.REQUESTED, txid=None)
+    back = _FAR[new.state] < _FAR[old.state]
+    if back and old.state is not RefundState.CANCELLED:
+        yield Happening(EventType.REFUND_REVERTED, refund=new)
+    elif new.state is not old.state or (new.state is RefundState.SENT and new.txid != old.txid):
+        yield Happening(_REFUND_EVENT[new.state], refund=new)
+
+
 def _reverted(was: PaymentStatus | None, new: Payment) -> bool:
     """Whether a block that held it left the chain, and the payment is gone or no longer confirmed."""
     if new.status is PaymentStatus.REVERTED:
@@ -84,21 +114,32 @@ def _reverted(was: PaymentStatus | None, new: Payment) -> bool:
 
 
 def _invoice(before: Decision, after: Decision, known: Mapping[str, Payment]) -> Iterator[Happening]:
+    if after.deadline > before.deadline:
+        yield Happening(EventType.INVOICE_EXTENDED)
     down = fell(before, after)
     if down:
         yield Happening(EventType.INVOICE_REVERTED, reason=_fall_reason(after, known))
-    changed = before.status is not after.status
+    changed = before.status is not after.status and not _only_back(before, after)
     if changed and after.status in _STATUS_EVENT and (not down or after.status in _OUTCOMES):
         yield Happening(_STATUS_EVENT[after.status])
     if _more_excess(before, after):
         yield Happening(EventType.INVOICE_OVERPAID)
 
 
+def _only_back(before: Decision, after: Decision) -> bool:
+    """Whether nothing came: a deadline moved, or a refund was withdrawn; that status was told already."""
+    if before.status in _BACK:
+        withdrawn = {r.id for r in before.refunds if r.state is RefundState.CANCELLED}
+        newly = {r.id for r in after.refunds if r.state is RefundState.CANCELLED} - withdrawn
+        return bool(newly) and after.status not in _BACK
+    return before.status is Status.UNDERPAID and after.status is Status.PARTIAL
+
+
 def _more_excess(before: Decision, after: Decision) -> bool:
     """Whether a paid invoice has an excess that was not told yet."""
     if after.status is not Status.PAID:
         return False
-    if before.status is not Status.PAID:
+    if before.status is not Status.PAID and not _only_back(before, after):
         return any(option.excess for option in after.options)
     return any(new.excess > old.excess for old, new in zip(before.options, after.options, strict=True))
 

@@ -10,9 +10,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, exists, func, insert, select, update
+from sqlalchemy import delete, exists, func, insert, select, union, update
 
-from watcher import addresses, affected, alerts, deposits, facts, failpoint, gaps, outbox, troubles
+from watcher import addresses, affected, alerts, deposits, facts, failpoint, gaps, outbox, standings, troubles
 from watcher.decisions import settle
 from watcher.deposits_gone import FLOATING
 from watcher.ledger_balances import Comparisons
@@ -20,7 +20,7 @@ from watcher.model import Gap, GapReason
 from watcher.tables import ADDRESS, BLOCK, CHAIN, DEPOSIT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -97,12 +97,10 @@ class Ledger:
         Deposits in blocks above `above` are unconfirmed, too: those blocks are about to be undone.
         """
         async with self._store.read() as connection:
-            floating = DEPOSIT.c.settled.is_(False) & DEPOSIT.c.standing.in_(FLOATING)
-            undone = DEPOSIT.c.block_height > above
-            found = select(DEPOSIT.c.txid, DEPOSIT.c.spends).where(
-                DEPOSIT.c.chain == chain, floating | undone
-            )
-            rows = (await connection.execute(found)).all()
+            mine = select(DEPOSIT.c.txid, DEPOSIT.c.spends).where(DEPOSIT.c.chain == chain)
+            floating = mine.where(DEPOSIT.c.settled.is_(False), DEPOSIT.c.standing.in_(FLOATING))
+            undone = mine.where(DEPOSIT.c.block_height > above)
+            rows = (await connection.execute(union(floating, undone))).all()
         return {row.txid for row in rows}, {spent for row in rows for spent in json.loads(row.spends)}
 
     async def due(self, chain: str, as_of: datetime) -> bool:
@@ -144,7 +142,7 @@ class Ledger:
             if batch.blocks or batch.view.finalized != old.finalized or batch.view.safe != old.safe:
                 touched |= await affected.maturing(connection, batch.chain)
             touched |= set(await connection.scalars(affected.due(batch.chain, as_of)))
-            written = await settle(connection, touched, self._clock(), self._links)
+            written = await self._settle(connection, touched)
         if written or batch.hole:
             self._bus.published()
         return written
@@ -193,7 +191,7 @@ class Ledger:
             touched = await deposits.record_again(connection, gap.chain, blocks, transfers, timing)
             await gaps.was_read(connection, gap, blocks[0].height, blocks[-1].height, self._clock())
             touched |= await affected.between(connection, gap)
-            written = await settle(connection, touched, self._clock(), self._links)
+            written = await self._settle(connection, touched)
         self._bus.published()
         return written
 
@@ -208,9 +206,15 @@ class Ledger:
             for block in proven:
                 await gaps.was_read(connection, gap, block.height, block.height, self._clock())
             touched |= await affected.between(connection, gap)
-            written = await settle(connection, touched, self._clock(), self._links)
+            written = await self._settle(connection, touched)
         self._bus.published()
         return written
+
+    async def _settle(self, connection: AsyncConnection, touched: Collection[str]) -> int:
+        """Decide invoices and standing addresses again; return the number of events written."""
+        now = self._clock()
+        told = await settle(connection, touched, now, self._links)
+        return told + await standings.settle(connection, touched, now, self._links)
 
     async def leave_out(self, gap: Gap, height: int) -> None:
         """Take one block out of a gap: another gap holds it, and reading it was tried again in vain."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import or_, select, update
 
 from chains.base import UNATTRIBUTED, BlockRef, Transfer
-from watcher import alerts, deposits, facts, troubles
+from watcher import alerts, deposits, facts, standings, troubles
 from watcher.decisions import settle
 from watcher.model import UNREAD, AlertKind, Standing
 from watcher.tables import ADDRESS, ALERT, BLOCK, CHAIN, DEPOSIT
@@ -88,7 +88,7 @@ class Comparisons:
         first, last = window[0].height, window[1].height
         query = (
             select(ADDRESS.c.id, ADDRESS.c.address)
-            .where(ADDRESS.c.chain == chain, ADDRESS.c.id > after)
+            .where(ADDRESS.c.chain == chain, ADDRESS.c.id > after, ADDRESS.c.refund.is_(False))
             .where(or_(ADDRESS.c.from_height.is_(None), ADDRESS.c.from_height <= first))
             .order_by(ADDRESS.c.id)
             .limit(limit)
@@ -151,6 +151,7 @@ class Comparisons:
                 await alerts.clear(connection, chain, AlertKind.BALANCE_DISAGREEMENT, subject, now)
             await _anchor(connection, chain, window[1])
             await settle(connection, touched, now, self._links)
+            await standings.settle(connection, touched, now, self._links)
         self._bus.published()
 
 

@@ -65,6 +65,7 @@ class InvoiceFilter:
     chain: Collection[str] = ()
     asset: Collection[str] = ()
     order_id: Collection[str] = ()
+    link_id: Collection[str] = ()
     address: Collection[str] = ()
     txid: Collection[str] = ()
     exception: Collection[str] = ()
@@ -109,6 +110,8 @@ def _conditions(wanted: InvoiceFilter) -> Iterator[ColumnElement[bool]]:
         yield INVOICE.c.status.in_(wanted.status)
     if wanted.order_id:
         yield INVOICE.c.order_id.in_(wanted.order_id)
+    if wanted.link_id:
+        yield INVOICE.c.link_id.in_(wanted.link_id)
     if wanted.exception:
         yield or_(*(INVOICE.c.exceptions.contains(f",{e},", autoescape=True) for e in wanted.exception))
     if wanted.needs_action is not None:

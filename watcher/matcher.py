@@ -5,73 +5,50 @@ The same facts give the same decision, in whatever order they came and however o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from chains.base import UNATTRIBUTED
+from watcher.finality import at_least, depth, is_deep
+from watcher.matcher_rules import COUNTED, GONE, HELD, IGNORED, Rule
 from watcher.model import (
     Decision,
     Exceptional,
-    Finality,
     LatePolicy,
     Payment,
     PaymentStatus,
+    RefundState,
     ResolutionKind,
     Standing,
     Status,
 )
-from watcher.sums import fee_of, funded, option_of, parts_of, share_of, sums_of
+from watcher.refunds import LIVE, covered_first
+from watcher.sums import fee_of, funded, option_of, parts_of, share_of, share_of_minimum, sums_of
+from watcher.waiting import waits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from watcher.model import Confirmations, Deposit, Invoice, Option, Resolution, View
+    from watcher.model import Confirmations, Deposit, Invoice, Option, Refund, Resolution, View
+    from watcher.refunds import Place
 
 
-class Rule(StrEnum):
-    """Why a payment is counted or not."""
-
-    IN_TIME = "in_time"
-    LATE_ACCEPTED = "late_accepted"
-    ACCEPTED = "accepted"
-    AFTER_PAID = "after_paid"
-    LATE_HELD = "late_held"
-    AFTER_MONITORING = "after_monitoring"
-    AFTER_CANCELLED = "after_cancelled"
-    WRONG_ASSET = "wrong_asset"
-    UNATTRIBUTED = "unattributed"
-    BEFORE_INVOICE = "before_invoice"
-    DUST = "dust"
-    REPLACED = "replaced"
-    DROPPED = "dropped"
-    REORGANISED = "reorganised"
-
-
-COUNTED = frozenset({Rule.IN_TIME, Rule.LATE_ACCEPTED, Rule.ACCEPTED, Rule.AFTER_PAID})
-HELD = frozenset({Rule.LATE_HELD, Rule.AFTER_MONITORING, Rule.AFTER_CANCELLED})
-"""Money that came too late and waits for the merchant."""
-
-_IGNORED = frozenset({Rule.WRONG_ASSET, Rule.UNATTRIBUTED, Rule.BEFORE_INVOICE, Rule.DUST})
-_FOR_THE_MERCHANT = HELD | {Rule.WRONG_ASSET, Rule.UNATTRIBUTED}
-"""Money that counts only if the merchant says so: the invoice needs an action."""
-
-_GONE = {
-    Standing.REPLACED: Rule.REPLACED,
-    Standing.DROPPED: Rule.DROPPED,
-    Standing.REORGANISED: Rule.REORGANISED,
-}
+_OPEN = frozenset({Status.PENDING, Status.PARTIAL, Status.CONFIRMING})
 
 
 @dataclass(frozen=True, slots=True)
 class _Terms:
-    """What the merchant's recorded decisions make of an invoice's terms."""
+    """What the merchant's recorded decisions make of an invoice's terms.
+
+    `settling`: the refunds that give back the payment itself, after the last acceptance if there was one.
+    """
 
     deadline: datetime
     monitor_until: datetime
     accepted_at: datetime | None
     cancelled: bool
+    settling: tuple[Refund, ...]
 
 
 def decide(
@@ -79,22 +56,29 @@ def decide(
     deposits: Iterable[Deposit],
     resolutions: Sequence[Resolution],
     views: Mapping[str, View],
+    refunds: Sequence[Refund] = (),
 ) -> Decision:
-    """Return what the facts say: status, exceptions, each option's sums and each payment's verdict."""
-    terms = _terms(invoice, resolutions)
+    """Return what the facts say: status, exceptions, each option's sums and each payment's verdict.
+
+    `refunds` are judged already (refunds.judged).
+    """
+    terms = _terms(invoice, resolutions, refunds)
     once = {(d.chain, d.txid, d.slot): d for d in deposits}
     ordered = sorted(once.values(), key=lambda d: (d.arrived_at, d.chain, d.txid, d.slot))
     rules = _rules(invoice, ordered, terms)
     payments = tuple(_payment(invoice, d, rule, terms, views) for d, rule in zip(ordered, rules, strict=True))
     status = _status(invoice, payments, terms, views)
-    return Decision(
-        status=status,
+    shown = _given_back(invoice, status, payments, refunds, terms)
+    decision = Decision(
+        status=shown,
         exceptions=_exceptions(invoice, payments, terms),
-        options=sums_of(invoice, payments, status),
+        options=sums_of(invoice, payments, shown),
         payments=payments,
         deadline=terms.deadline,
-        needs_action=status is Status.UNDERPAID or any(p.rule in _FOR_THE_MERCHANT for p in payments),
+        refunds=tuple(replace(refund, unsigned=None) for refund in refunds),
+        passed=status in (Status.UNDERPAID, Status.EXPIRED),
     )
+    return replace(decision, needs_action=waits(invoice, decision, terms.accepted_at))
 
 
 def opening(invoice: Invoice) -> Decision:
@@ -102,33 +86,50 @@ def opening(invoice: Invoice) -> Decision:
     return decide(invoice, (), (), {})
 
 
-def _terms(invoice: Invoice, resolutions: Sequence[Resolution]) -> _Terms:
+def _terms(invoice: Invoice, resolutions: Sequence[Resolution], refunds: Sequence[Refund]) -> _Terms:
     deadline = max([invoice.expires_at, *(r.until for r in resolutions if r.until)])
-    accepted = [r.at for r in resolutions if r.kind is ResolutionKind.ACCEPT]
+    since = max((r.at for r in resolutions if r.kind is ResolutionKind.ACCEPT), default=None)
+    standing = [r for r in refunds if r.settles and r.state in LIVE]
     return _Terms(
         deadline=deadline,
         monitor_until=invoice.monitor_until + (deadline - invoice.expires_at),
-        accepted_at=min(accepted, default=None),
-        cancelled=not accepted and any(r.kind is ResolutionKind.CANCEL for r in resolutions),
+        accepted_at=since,
+        cancelled=since is None and any(r.kind is ResolutionKind.CANCEL for r in resolutions),
+        settling=tuple(r for r in standing if since is None or r.at >= since),
     )
 
 
 def _rules(invoice: Invoice, deposits: Sequence[Deposit], terms: _Terms) -> list[Rule]:
     """Judge each deposit: first those in time, because what late money means depends on them."""
-    rules = [_rule_in_time(invoice, d, terms) for d in deposits]
+    covered = covered_first(terms.settling)
+    rules = [_rule_in_time(invoice, d, terms, covered) for d in deposits]
     in_time = [d for d, rule in zip(deposits, rules, strict=True) if rule is Rule.IN_TIME]
     done = terms.accepted_at is not None or funded(invoice, in_time)
     return [rule or _rule_late(invoice, d, terms, done=done) for d, rule in zip(deposits, rules, strict=True)]
 
 
-def _rule_in_time(invoice: Invoice, deposit: Deposit, terms: _Terms) -> Rule | None:
+def _rule_in_time(
+    invoice: Invoice, deposit: Deposit, terms: _Terms, covered: Mapping[Place, frozenset[str]]
+) -> Rule | None:
     """Return the rule for a deposit that is not late, None for a late one."""
-    rule = _GONE.get(deposit.standing) or _rule_ignored(invoice, deposit)
+    rule = GONE.get(deposit.standing) or _rule_ignored(invoice, deposit)
     if rule is not None:
         return rule
     if terms.cancelled:
         return Rule.AFTER_CANCELLED
+    if _came_after_refund(deposit, terms, covered):
+        return Rule.AFTER_REFUNDED
     return Rule.IN_TIME if deposit.arrived_at <= terms.deadline else None
+
+
+def _came_after_refund(deposit: Deposit, terms: _Terms, covered: Mapping[Place, frozenset[str]]) -> bool:
+    """Whether the payment was given back before this came, or was known."""
+    if not terms.settling:
+        return False
+    there = covered.get((deposit.chain, deposit.asset))
+    if there is None:
+        return deposit.arrived_at > min(refund.at for refund in terms.settling)
+    return deposit.id not in there
 
 
 def _rule_ignored(invoice: Invoice, deposit: Deposit) -> Rule | None:
@@ -162,7 +163,7 @@ def _payment(
     invoice: Invoice, deposit: Deposit, rule: Rule, terms: _Terms, views: Mapping[str, View]
 ) -> Payment:
     option = option_of(invoice, deposit)
-    required = _required(option, deposit)
+    required = _required(invoice, option, deposit)
     view = views.get(deposit.chain)
     return Payment(
         deposit=deposit,
@@ -173,14 +174,19 @@ def _payment(
         late=deposit.arrived_at > terms.deadline,
         net=deposit.amount - (fee_of(option, deposit.amount) if option else 0),
         confirmations=depth(deposit, view),
-        required=_at_least(required, deposit.maturity),
+        required=at_least(required, deposit.maturity),
+        final=deposit.standing is Standing.MINED and is_deep(deposit, required, view),
     )
 
 
-def _required(option: Option | None, deposit: Deposit) -> Confirmations:
-    """Return what the option asks for, but a block where 0 would trust an unsound unconfirmed transaction."""
+def _required(invoice: Invoice, option: Option | None, deposit: Deposit) -> Confirmations:
+    """Return what the option asks for, but a block where 0 would trust an unsound unconfirmed transaction.
+
+    What fits no option needs what the chain's own one does.
+    """
     if option is None:
-        return 1
+        here = (o.confirmations for o in invoice.options if o.chain == deposit.chain)
+        return at_least(next(here, 1), 1)
     unsound = deposit.risk is not None and deposit.standing is not Standing.MINED
     return 1 if unsound and option.confirmations == 0 else option.confirmations
 
@@ -188,7 +194,7 @@ def _required(option: Option | None, deposit: Deposit) -> Confirmations:
 def _payment_status(
     deposit: Deposit, rule: Rule, required: Confirmations, view: View | None
 ) -> PaymentStatus:
-    if rule in _IGNORED:
+    if rule in IGNORED:
         return PaymentStatus.IGNORED
     match deposit.standing:
         case Standing.REPLACED | Standing.DROPPED:
@@ -196,40 +202,12 @@ def _payment_status(
         case Standing.REORGANISED:
             return PaymentStatus.REVERTED
         case Standing.MEMPOOL | Standing.MINED | Standing.UNPLACED:
-            return PaymentStatus.CONFIRMED if _deep(deposit, required, view) else PaymentStatus.PENDING
-
-
-def depth(deposit: Deposit, view: View | None) -> int:
-    """Return the confirmations of a deposit: its own block is the first (head - height + 1)."""
-    if deposit.block is None or deposit.standing is not Standing.MINED or view is None:
-        return 0
-    return max(0, view.head.height - deposit.block.height + 1)
-
-
-def _deep(deposit: Deposit, required: Confirmations, view: View | None) -> bool:
-    if depth(deposit, view) < deposit.maturity:
-        return False
-    if isinstance(required, Finality):
-        return _final(deposit, required, view)
-    if required == 0:
-        return deposit.standing in (Standing.MEMPOOL, Standing.MINED)
-    return depth(deposit, view) >= required
-
-
-def _final(deposit: Deposit, required: Finality, view: View | None) -> bool:
-    if deposit.block is None or deposit.standing is not Standing.MINED or view is None:
-        return False
-    limit = view.safe if required is Finality.SAFE else view.finalized
-    return limit is not None and deposit.block.height <= limit
-
-
-def _at_least(required: Confirmations, maturity: int) -> Confirmations:
-    return required if isinstance(required, Finality) else max(required, maturity)
+            return PaymentStatus.CONFIRMED if is_deep(deposit, required, view) else PaymentStatus.PENDING
 
 
 def _confirmed(invoice: Invoice, payments: Iterable[Payment]) -> list[Deposit]:
     """Return what may make an invoice paid: late money that is held cannot stand in for what is in time."""
-    held = {Rule.AFTER_PAID} if invoice.late is LatePolicy.HOLD else set()
+    held = set() if invoice.late is LatePolicy.ACCEPT else {Rule.AFTER_PAID}
     confirmed = [p for p in payments if p.counted and p.status is PaymentStatus.CONFIRMED]
     return [p.deposit for p in confirmed if p.rule not in held]
 
@@ -244,12 +222,38 @@ def _status(
         return Status.PAID
     if funded(invoice, counted):
         return Status.CONFIRMING
-    if _passed(invoice, terms.deadline, views):
+    if passed(invoice, terms.deadline, views):
         return Status.UNDERPAID if counted else Status.EXPIRED
     return Status.PARTIAL if counted else Status.PENDING
 
 
-def _passed(invoice: Invoice, deadline: datetime, views: Mapping[str, View]) -> bool:
+def _given_back(
+    invoice: Invoice, status: Status, payments: Iterable[Payment], refunds: Iterable[Refund], terms: _Terms
+) -> Status:
+    """Return the status once the merchant gives the payment back.
+
+    An invoice that is open again, because its deadline moved or its chain did, is decided by what comes; one
+    of which enough is kept stays paid.
+    """
+    if not terms.settling or status in _OPEN:
+        return status
+    if status is Status.PAID and _is_kept(invoice, payments, refunds):
+        return status
+    done = all(refund.state is RefundState.CONFIRMED for refund in terms.settling)
+    return Status.REFUNDED if done else Status.REFUNDING
+
+
+def _is_kept(invoice: Invoice, payments: Iterable[Payment], refunds: Iterable[Refund]) -> bool:
+    """Whether what counts, less all that is given back, is still enough."""
+    back = [r for r in refunds if r.state in LIVE]
+    parts = parts_of(invoice, (p.deposit for p in payments if p.counted))
+    for option in invoice.options:
+        mine = sum(r.amount for r in back if (r.chain, r.asset) == (option.chain, option.asset))
+        parts[option.position] = max(0, parts.get(option.position, 0) - mine)
+    return share_of_minimum(invoice, parts) >= 1
+
+
+def passed(invoice: Invoice, deadline: datetime, views: Mapping[str, View]) -> bool:
     """Whether every chain of the invoice is proven to the deadline: no wall clock expires anything."""
     chains = {o.chain for o in invoice.options}
     return all(c in views and views[c].as_of >= deadline for c in chains)

@@ -9,6 +9,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from watcher.model import ChainState
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from watcher.model import ChainStatus
 
 
@@ -54,6 +56,12 @@ class Metrics:
             ["chain"],
             registry=self.registry,
         )
+        self.mails = Gauge("watcher_mails", "Reminders by mail, by state.", ["state"], registry=self.registry)
+
+    def mailed(self, counts: Mapping[str, int]) -> None:
+        """Show how many mails are in each state."""
+        for state, count in counts.items():
+            self.mails.labels(state).set(count)
 
     def chain(self, name: str, status: ChainStatus) -> None:
         """Show how well a chain is being followed."""

@@ -215,7 +215,7 @@ class Option:
     `fee_percent` (a share of 1) and `fee_fixed` (base units) are deducted from each deposit.
     `from_height`: the chain's height when the invoice was made, and `from_hash` its block there; an address
     may have been paid before.
-    `dust`: smaller deposits are ignored. `refund_address`: where the payer wants money back, if that is known.
+    `dust`: smaller deposits are ignored. `refund_address`: where the payer wants money back, if known.
     """
 
     position: int
@@ -320,7 +320,9 @@ class Refund:
 
     `address` is None until it is known. `arrives`: what has to reach it, the amount less the network's fee
     where that is taken from it. `covers`: the deposits that were there when it was requested; nothing of them
-    waits any more. `txid` is what the merchant says was sent; whether it was, the chain says.
+    waits any more. `settles`: it gives back the payment itself, so that it decides the invoice's status; else
+    only what the invoice can spare. `txid` is what the merchant says was sent; whether it was, the chain
+    says.
     """
 
     id: str
@@ -335,6 +337,7 @@ class Refund:
     address: str | None = None
     reason: str | None = None
     covers: frozenset[str] = frozenset()
+    settles: bool = True
     state: RefundState = RefundState.REQUESTED
     txid: str | None = None
     sent_at: datetime | None = None
@@ -361,7 +364,8 @@ class View:
 class Payment:
     """A deposit as the matcher judged it. `rule` names why it is counted or not, for `explain`.
 
-    `option` is the position of the option that it pays, None if it fits none.
+    `option` is the position of the option that it pays, None if it fits none. `final`: it has the
+    confirmations that are required, counted or not.
     """
 
     deposit: Deposit
@@ -373,6 +377,7 @@ class Payment:
     net: int
     confirmations: int
     required: Confirmations
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,7 +398,10 @@ class Sums:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the facts say about an invoice."""
+    """What the facts say about an invoice.
+
+    `passed`: the deadline is proven to lie behind it, and it is not funded.
+    """
 
     status: Status
     exceptions: tuple[Exceptional, ...]
@@ -401,6 +409,8 @@ class Decision:
     payments: tuple[Payment, ...]
     deadline: datetime
     needs_action: bool = False
+    refunds: tuple[Refund, ...] = ()
+    passed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,10 @@ _AMOUNT = re.compile(r"([0-9]+)(?:\.([0-9]+))?", re.ASCII)
 _MOST_DIGITS = 78  # of 2**256 - 1, the largest amount that a token can hold
 
 
+_PERCENT_DIGITS = 80
+"""More than any request may carry."""
+
+
 def parse_amount(text: str, decimals: int) -> int:
     """Return the base units of an amount in the asset's unit, such as "25.50".
 
@@ -42,6 +46,16 @@ def percent(text: str) -> Fraction:
     if share > 1:
         raise ValueError('is above 100; write a number from "0" to "100"')
     return share
+
+
+def format_percent(share: Fraction) -> str:
+    """Return a share of 1 as percent, without trailing zeros ("97.5"); the inverse of `percent`."""
+    whole, rest = divmod(share * 100, 1)
+    digits = ""
+    while rest and len(digits) < _PERCENT_DIGITS:
+        digit, rest = divmod(rest * 10, 1)
+        digits += str(digit)
+    return f"{whole}.{digits}" if digits else str(whole)
 
 
 def fee(gross: int, share: Fraction, fixed: int) -> int:

@@ -61,6 +61,7 @@ async def addresses(
             ADDRESS.c.id,
             ADDRESS.c.address,
             ADDRESS.c.invoice_id,
+            ADDRESS.c.standing_id.label("address_id"),
             ADDRESS.c.key_index.label("index"),
             ADDRESS.c.stray,
             _paid(chain).label("used"),
@@ -72,7 +73,7 @@ async def addresses(
             & (OPTION.c.chain == ADDRESS.c.chain)
             & (OPTION.c.address == ADDRESS.c.address),
         )
-        .where(ADDRESS.c.chain == chain, ADDRESS.c.id > _number(cursor))
+        .where(ADDRESS.c.chain == chain, ADDRESS.c.refund.is_(False), ADDRESS.c.id > _number(cursor))
         .group_by(ADDRESS.c.id)
         .order_by(ADDRESS.c.id)
         .limit(limit + 1)
@@ -93,9 +94,10 @@ async def deposits(
     cursor, limit = page
     owner = (ADDRESS.c.chain == DEPOSIT.c.chain) & (ADDRESS.c.address == DEPOSIT.c.address)
     query = (
-        select(DEPOSIT, ADDRESS.c.invoice_id)
+        select(DEPOSIT, ADDRESS.c.invoice_id, ADDRESS.c.standing_id)
         .outerjoin(ADDRESS, owner)
-        .where(DEPOSIT.c.chain == chain, _placed(wanted), DEPOSIT.c.id > (cursor or ""))
+        .where(DEPOSIT.c.chain == chain, ADDRESS.c.refund.is_not(True), _placed(wanted))
+        .where(DEPOSIT.c.id > (cursor or ""))
         .order_by(DEPOSIT.c.id)
         .limit(limit + 1)
     )
@@ -131,6 +133,7 @@ def _deposit(row: Any, decimals: int) -> dict[str, Any]:
         "block_height": row.block_height,
         "block_hash": row.block_hash,
         "invoice_id": row.invoice_id,
+        "address_id": row.standing_id,
     }
 
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from watcher.matcher import depth
+from watcher.finality import depth
 from watcher.model import Finality, PaymentStatus
-from watcher.money import format_amount
+from watcher.money import format_amount, format_percent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from watcher.facts import Record
-    from watcher.model import Happening, Option, Payment, Sums, View
+    from watcher.model import Happening, Option, Payment, Policy, Refund, Sums, View
 
 BODY_LIMIT = 20_000
 """Bytes of an event's body, at most (CONTRACT, Events)."""
@@ -29,11 +29,13 @@ class Links:
     """What only the configuration knows: where the pages are, wallet links, and each asset's decimals.
 
     `payment_uri(option, missing base units)` is None for a chain that is no longer configured.
+    `mail`: whether reminders are also sent to payers.
     """
 
     public_url: str
     payment_uri: Callable[[Option, int], str | None]
     decimals: Callable[[str, str], int]
+    mail: bool = False
 
 
 def moment(value: datetime | None) -> str | None:
@@ -58,15 +60,31 @@ def invoice(record: Record, views: Mapping[str, View], links: Links) -> dict[str
         "options": [
             _option(option, sums, links) for option, sums in zip(terms.options, decision.options, strict=True)
         ],
-        "payments": [payment(p, views.get(p.deposit.chain), links) for p in decision.payments],
-        "refunds": [],
+        "payments": [payment(p, views.get(p.deposit.chain), links, terms.options) for p in decision.payments],
+        "refunds": [refund(one) for one in decision.refunds],
         "created_at": moment(terms.created_at),
         "expires_at": moment(decision.deadline),
         "monitor_until": moment(terms.monitor_until + (decision.deadline - terms.expires_at)),
         "paid_at": moment(record.paid_at),
         "closed_at": moment(record.closed_at),
+        "late": terms.late.value,
+        "policy": _policy(terms.policy),
+        "reminder_before": terms.reminder_before,
+        "language": terms.language,
+        "link_id": terms.link_id,
         "return_url": terms.return_url,
         "checkout_url": f"{links.public_url}/i/{terms.id}",
+    }
+
+
+def _policy(policy: Policy) -> dict[str, Any]:
+    share = policy.accept_share
+    return {
+        "accept_percent": None if share is None else format_percent(share),
+        "extend": policy.extend,
+        "underpaid": policy.underpaid.value,
+        "overpaid": policy.overpaid.value,
+        "wrong_asset": policy.wrong_asset.value,
     }
 
 
@@ -89,13 +107,18 @@ def _option(option: Option, sums: Sums, links: Links) -> dict[str, Any]:
         "missing": text(sums.missing),
         "excess": text(sums.excess),
         "uri": links.payment_uri(option, sums.missing),
+        "refund_address": option.refund_address,
     }
 
 
-def payment(one: Payment, view: View | None, links: Links) -> dict[str, Any]:
-    """Return one payment of CONTRACT, its confirmations counted up to the view."""
+def payment(one: Payment, view: View | None, links: Links, options: Sequence[Option] = ()) -> dict[str, Any]:
+    """Return one payment of CONTRACT, its confirmations counted up to the view.
+
+    `options` are its invoice's: they know their assets' decimals even when nothing else does any more.
+    """
     deposit = one.deposit
-    decimals = links.decimals(deposit.chain, deposit.asset)
+    paid = None if one.option is None else next((o for o in options if o.position == one.option), None)
+    decimals = paid.decimals if paid else links.decimals(deposit.chain, deposit.asset)
     block = deposit.block
     return {
         "id": deposit.id,
@@ -116,6 +139,26 @@ def payment(one: Payment, view: View | None, links: Links) -> dict[str, Any]:
     }
 
 
+def refund(one: Refund) -> dict[str, Any]:
+    """Return a refund as invoices and events carry it."""
+    return {
+        "id": one.id,
+        "chain": one.chain,
+        "asset": one.asset,
+        "address": one.address,
+        "amount": format_amount(one.amount, one.decimals),
+        "arrives": format_amount(one.arrives, one.decimals),
+        "state": one.state.value,
+        "reason": one.reason,
+        "by": one.by,
+        "requested_at": moment(one.at),
+        "sent_at": moment(one.sent_at),
+        "confirmed_at": moment(one.confirmed_at),
+        "cancelled_at": moment(one.cancelled_at),
+        "txid": one.txid,
+    }
+
+
 def event_data(
     happening: Happening, previous: str | None, shown: Mapping[str, Any], paid: Mapping[str, Any] | None
 ) -> dict[str, Any]:
@@ -126,6 +169,8 @@ def event_data(
         "sequence": shown["sequence"],
         "payment": dict(paid) if paid else None,
     }
+    if happening.refund:
+        data["refund"] = refund(happening.refund)
     return data | {"reason": happening.reason} if happening.reason else data
 
 

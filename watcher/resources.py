@@ -6,10 +6,15 @@ from pathlib import Path
 
 
 def config_dir() -> Path:
-    """Return the folder that holds `watcher.toml` and `chains/`."""
+    """Return the folder that holds `watcher.toml`, `chains/` and `mail/`."""
     package = Path(__file__).resolve().parent
     installed = package / "_config"
     return installed if installed.is_dir() else package.parent / "config"
+
+
+def mail_dir() -> Path:
+    """Return the folder that holds the texts of mails."""
+    return config_dir() / "mail"
 
 
 def presets() -> list[str]:

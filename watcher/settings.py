@@ -18,6 +18,8 @@ from watcher import settings_chains, settings_files, settings_receivers, setting
 from watcher.model import EVENT_FILTERS, LatePolicy
 from watcher.secret import Secret, fault, reveal_all
 from watcher.settings_errors import Faults, SettingsError, guess
+from watcher.settings_mail import MailSettings  # noqa: TC001 - pydantic needs it when it runs
+from watcher.settings_policy import PolicySettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -131,6 +133,12 @@ class InvoiceSettings(Section):
     tolerance_percent: Annotated[DecimalText, AfterValidator(_percentage)] = "0"
     late: LatePolicy = LatePolicy.HOLD
     reminder_before: Annotated[int, Field(ge=0, le=2_592_000)] = 0
+    policy: PolicySettings = PolicySettings()
+
+    @model_validator(mode="after")
+    def _policy_means_something(self) -> Self:
+        self.policy.check_beside(self.tolerance_percent)
+        return self
 
 
 class EndpointSettings(Section):
@@ -186,6 +194,7 @@ class Settings(Section):
     database: DatabaseSettings = DatabaseSettings()
     invoices: InvoiceSettings = InvoiceSettings()
     webhooks: WebhookSettings
+    mail: MailSettings | None = None
     log: LogSettings = LogSettings()
     chains: dict[str, ChainConfig] = Field(default_factory=dict)
 

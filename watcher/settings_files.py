@@ -24,8 +24,11 @@ def resolve(source: Source, faults: Faults) -> Tree:
     tree: Tree = _with_files(source.tree, (), source, faults)
     database = tree.setdefault("database", {})
     webhooks = tree.setdefault("webhooks", {})
+    mail = tree.get("mail")
     if isinstance(database, dict):
         database["url"] = _absolute(database.get("url", "sqlite:///watcher.db"), source.folder)
+    if isinstance(mail, dict) and isinstance(mail.get("templates"), str):
+        mail["templates"] = str(source.folder / mail["templates"])
     if isinstance(webhooks, dict) and "secret" not in webhooks:
         reference = {"file": str(_state_folder(database, source.folder) / "webhook.secret")}
         webhooks["secret"] = _with_files(reference, ("webhooks", "secret"), source, faults)

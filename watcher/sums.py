@@ -14,8 +14,14 @@ from watcher.money import fee, gross_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from watcher.model import Deposit, Invoice, Option, Payment
+
+
+_ASKS_FOR_NOTHING = frozenset(
+    {Status.PAID, Status.CONFIRMING, Status.CANCELLED, Status.REFUNDING, Status.REFUNDED}
+)
 
 
 def option_of(invoice: Invoice, deposit: Deposit) -> Option | None:
@@ -56,28 +62,58 @@ def funded(invoice: Invoice, deposits: Iterable[Deposit]) -> bool:
     Where the minimums are the same share of the amounts, this is: the parts add up to 1 - tolerance. Where
     rounding makes them differ, more money still never makes an invoice less funded.
     """
-    parts = parts_of(invoice, deposits)
+    return share_of_minimum(invoice, parts_of(invoice, deposits)) >= 1
+
+
+def share_of_minimum(invoice: Invoice, parts: Mapping[int, int]) -> Fraction:
+    """Return how much of what counts as enough the options' credits fund together."""
     shares = (Fraction(c, max(1, invoice.options[p].minimum)) for p, c in parts.items())
-    return sum(shares, Fraction(0)) >= 1
+    return sum(shares, Fraction(0))
+
+
+def arrivals(invoice: Invoice, payments: Iterable[Payment]) -> tuple[datetime | None, datetime | None]:
+    """Return when the first of these payments arrived, and the one with which they were enough."""
+    ordered = sorted(payments, key=lambda p: p.deposit.arrived_at)
+    share = Fraction(0)
+    for payment in ordered:
+        option = option_of(invoice, payment.deposit)
+        if option is not None:
+            share += Fraction(_credit(invoice, option, payment.deposit.amount), max(1, option.minimum))
+        if share >= 1:
+            return ordered[0].deposit.arrived_at, payment.deposit.arrived_at
+    return (ordered[0].deposit.arrived_at if ordered else None), None
 
 
 def sums_of(invoice: Invoice, payments: Sequence[Payment], status: Status) -> tuple[Sums, ...]:
-    """Return each option's totals; what is too much stands with the option that was paid last."""
+    """Return each option's totals; what is too much stands with the options that were paid last."""
     counted = [p for p in payments if p.counted]
     parts = parts_of(invoice, (p.deposit for p in counted))
     share = share_of(invoice, parts)
-    last = counted[-1].option if counted else None
-    open_ = status not in (Status.PAID, Status.CONFIRMING, Status.CANCELLED)
+    last_first = dict.fromkeys(p.option for p in reversed(counted) if p.option is not None)
+    excess = _excess(invoice, parts, last_first, max(Fraction(0), share - 1))
+    open_ = status not in _ASKS_FOR_NOTHING
     return tuple(
         _sums(
             invoice,
             option,
             [p for p in counted if p.option == option.position],
             missing=max(Fraction(0), 1 - share) if open_ else Fraction(0),
-            excess=max(Fraction(0), share - 1) if option.position == last else Fraction(0),
+            excess=excess.get(option.position, Fraction(0)),
         )
         for option in invoice.options
     )
+
+
+def _excess(
+    invoice: Invoice, parts: Mapping[int, int], last_first: Iterable[int], share: Fraction
+) -> dict[int, Fraction]:
+    """Return how much of what is too much each option holds, none more than it was paid; as shares of all."""
+    found: dict[int, Fraction] = {}
+    for position in last_first:
+        paid = Fraction(parts[position], invoice.options[position].amount)
+        found[position] = min(share, max(Fraction(0), paid))
+        share -= found[position]
+    return found
 
 
 def _sums(

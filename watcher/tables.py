@@ -133,7 +133,11 @@ class AddressRow(SQLModel, table=True):
     """
 
     __tablename__ = "address"
-    __table_args__ = (UniqueConstraint("chain", "address"), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        UniqueConstraint("chain", "address"),
+        Index("address_row", "chain", "id"),
+        {"sqlite_autoincrement": True},
+    )
     id: int | None = _key()
     chain: str
     address: str
@@ -150,7 +154,7 @@ class AddressRow(SQLModel, table=True):
 class StandingRow(SQLModel, table=True):
     """A standing address: a customer's own, for any amount, for as long as wanted. Archived, it still counts.
 
-    `sequence` is that of its last event.
+    `from_height` and `from_hash`: the chain's head when it was made. `sequence` is that of its last event.
     """
 
     __tablename__ = "standing"
@@ -161,6 +165,8 @@ class StandingRow(SQLModel, table=True):
     label: str | None = Field(default=None, index=True)
     metadata_json: str = Field(default="{}", sa_type=Text)
     confirmations: str
+    from_height: int = Field(sa_type=BigInteger)
+    from_hash: str
     created_at: datetime = Field(sa_type=Moment)
     archived_at: datetime | None = Field(default=None, sa_type=Moment)
     sequence: int = 0
@@ -272,15 +278,15 @@ class OptionRow(SQLModel, table=True):
 class DepositRow(SQLModel, table=True):
     """A transfer that was seen: a fact. Its identity leaves the block out: a block read twice adds nothing.
 
-    `settled`: confirmed as deep as its invoice asks, so that new blocks need not look at it again. `told`: what
-    was last told of it, where it came to a standing address.
+    `settled`: confirmed as deep as its invoice asks, so that new blocks need not look at it again. `told`:
+    what was last told of it, where it came to a standing address.
     """
 
     __tablename__ = "deposit"
     __table_args__ = (
         UniqueConstraint("chain", "txid", "slot"),
         _amount_check("amount"),
-        Index("deposit_address", "chain", "address"),
+        Index("deposit_address", "chain", "address", "settled"),
         Index("deposit_height", "chain", "block_height"),
         Index("deposit_open", "chain", "settled"),
         Index("deposit_txid", "txid"),
@@ -334,9 +340,9 @@ class ResolutionRow(SQLModel, table=True):
 class RefundRow(SQLModel, table=True):
     """Money that the merchant gives back: what was promised, and the transaction that is said to do it.
 
-    `address` is None until it is known where the payer wants it. `arrives` is what has to reach it: the amount,
-    less the network's fee where that is taken from it. `covers` are the ids of the deposits that were there.
-    `state` is the last one told; the facts decide it.
+    `address` is None until it is known where the payer wants it. `arrives` is what has to reach it: the
+    amount, less the network's fee where that is taken from it. `covers` are the ids of the deposits that were
+    there; `settles`: it gives back the payment itself. `state` is the last one told; the facts decide it.
     """
 
     __tablename__ = "refund"
@@ -344,6 +350,7 @@ class RefundRow(SQLModel, table=True):
         _amount_check("amount"),
         _amount_check("arrives"),
         Index("refund_address", "chain", "address"),
+        Index("refund_open", "chain", "state"),
     )
     id: str = Field(primary_key=True)
     invoice_id: str = Field(index=True, foreign_key="invoice.id")
@@ -358,6 +365,7 @@ class RefundRow(SQLModel, table=True):
     by: str
     at: datetime = Field(sa_type=Moment)
     covers: str = Field(default="[]", sa_type=Text)
+    settles: bool = True
     state: str = "requested"
     txid: str | None = None
     sent_at: datetime | None = Field(default=None, sa_type=Moment)
@@ -369,8 +377,8 @@ class RefundRow(SQLModel, table=True):
 class MailRow(SQLModel, table=True):
     """A reminder by mail, one for each deadline of an invoice.
 
-    `state`: pending, sending (handed to the server; after a crash nobody knows more, so it is not sent again),
-    sent, failed, uncertain.
+    `state`: pending, sending (handed to the server; after a crash nobody knows more, so it is not sent
+    again), sent, failed, uncertain.
     """
 
     __tablename__ = "mail"
@@ -390,7 +398,7 @@ class MailRow(SQLModel, table=True):
 class AuditRow(SQLModel, table=True):
     """One decision or administrative act: who, when, what, about what, and why. Only ever added to.
 
-    `actor`: an API key's name, "local" (the operator), "payer", "policy", or "chain" (what the facts decided).
+    `actor`: an API key's name, "local" (the operator), "payer", "policy", or "chain" (what the facts say).
     """
 
     __tablename__ = "audit"

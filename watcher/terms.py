@@ -84,7 +84,7 @@ async def _way(  # noqa: PLR0913, PLR0917 - what an option is made of
     settings: Settings,
     chains: Mapping[str, ChainAdapter],
 ) -> Way:
-    adapter = _chain(prefix, one, chains)
+    adapter = chain_of(prefix, one.chain, chains)
     asset = _asset(prefix, one, adapter)
     config = settings.chains[one.chain]
     amount = _units(one.amount, asset, f"{prefix}amount")
@@ -95,13 +95,14 @@ async def _way(  # noqa: PLR0913, PLR0917 - what an option is made of
     expected = gross_up(amount, fees.share, fees.fixed) if customer else amount
     if expected > LARGEST:
         raise Refused("invalid_amount", "is more than any chain can move", field=f"{prefix}amount")
+    address = address_of(prefix, one.address, adapter)
     option = Option(
         position=position,
         chain=one.chain,
         asset=asset.symbol,
         asset_id=asset.id,
         decimals=asset.decimals,
-        address=_address(prefix, one, adapter),
+        address=address,
         amount=amount,
         expected=expected,
         minimum=max(1, amount - _tolerance(draft, settings, amount, asset)),
@@ -110,17 +111,19 @@ async def _way(  # noqa: PLR0913, PLR0917 - what an option is made of
         fee_percent=fees.share,
         fee_fixed=fees.fixed,
         dust=asset.dust,
+        refund_address=_refund_address(prefix, one, address, adapter),
     )
     return Way(prefix, adapter, option)
 
 
-def _chain(prefix: str, one: OptionDraft, chains: Mapping[str, ChainAdapter]) -> ChainAdapter:
-    if one.chain not in chains:
+def chain_of(prefix: str, name: str, chains: Mapping[str, ChainAdapter]) -> ChainAdapter:
+    """Return the chain of a name; Refused where none is configured."""
+    if name not in chains:
         known = ", ".join(sorted(chains)) or "none"
         raise Refused(
-            "unknown_chain", f"{one.chain!r} is not configured; there is: {known}", field=f"{prefix}chain"
+            "unknown_chain", f"{name!r} is not configured; there is: {known}", field=f"{prefix}chain"
         )
-    return chains[one.chain]
+    return chains[name]
 
 
 def _asset(prefix: str, one: OptionDraft, adapter: ChainAdapter) -> Asset:
@@ -135,24 +138,41 @@ def _asset(prefix: str, one: OptionDraft, adapter: ChainAdapter) -> Asset:
     )
 
 
-def _address(prefix: str, one: OptionDraft, adapter: ChainAdapter) -> str:
-    """Return the caller's address in its one form, or "" for one to be derived."""
-    if one.address is None:
+def address_of(prefix: str, own: str | None, adapter: ChainAdapter) -> str:
+    """Return the caller's address in its one form, or "" for one to be derived; Refused where neither is."""
+    if own is None:
         if adapter.key_fingerprint() is None:
-            message = f"{one.chain} has no xpub to take an address from; bring an address of your own"
+            message = f"{adapter.name} has no xpub to take an address from; bring an address of your own"
             raise Refused("address_needed", message, field=f"{prefix}address")
         return ""
+    return destination(f"{prefix}address", own, adapter)
+
+
+def destination(field: str, text: str, adapter: ChainAdapter) -> str:
+    """Return an address of a chain and its network in its one form; Refused if money sent there were lost."""
     try:
-        address = adapter.canonical(one.address)
+        address = adapter.canonical(text)
     except AddressError as error:
-        raise Refused("invalid_address", str(error), field=f"{prefix}address") from error
+        raise Refused("invalid_address", str(error), field=field) from error
     for asset in adapter.assets():
         if asset.contract is not None and adapter.key(address) == adapter.key(asset.contract):
             message = f"is the contract of {asset.symbol}; what is sent there is lost"
-            raise Refused("invalid_address", message, field=f"{prefix}address")
+            raise Refused("invalid_address", message, field=field)
     if not any(adapter.key(address)):
-        raise Refused("invalid_address", "belongs to nobody: it is all zeros", field=f"{prefix}address")
+        raise Refused("invalid_address", "belongs to nobody: it is all zeros", field=field)
     return address
+
+
+def _refund_address(prefix: str, one: OptionDraft, address: str, adapter: ChainAdapter) -> str | None:
+    """Return where the payer wants money back, None if that was not said."""
+    if one.refund_address is None:
+        return None
+    field = f"{prefix}refund_address"
+    back = destination(field, one.refund_address, adapter)
+    if address and adapter.key(back) == adapter.key(address):
+        message = "is the address that is to be paid; write one of the payer's"
+        raise Refused("invalid_address", message, field=field)
+    return back
 
 
 def _units(text: str, asset: Asset, field: str) -> int:
@@ -215,11 +235,16 @@ def _confirmations(
 ) -> Confirmations:
     """Return the invoice's own rule, or the chain's for this amount."""
     rule = draft.confirmations if draft.confirmations is not None else _by_amount(config, one)
+    return rule_of(rule, adapter)
+
+
+def rule_of(rule: int | str, adapter: ChainAdapter) -> Confirmations:
+    """Return a confirmation rule; Refused if it is none that the chain can follow."""
     if rule == 0 and not adapter.has_mempool:
-        message = f"{one.chain} shows no unconfirmed payments; ask for 1 confirmation or more"
+        message = f"{adapter.name} shows no unconfirmed payments; ask for 1 confirmation or more"
         raise Refused("invalid_confirmations", message, field="confirmations")
     if isinstance(rule, str) and adapter.has_mempool:
-        message = f"{one.chain} has no {rule!r} blocks; give a number"
+        message = f"{adapter.name} has no {rule!r} blocks; give a number"
         raise Refused("invalid_confirmations", message, field="confirmations")
     return Finality(rule) if isinstance(rule, str) else rule
 

@@ -28,6 +28,7 @@ class DeliveryFilter:
     event_id: Collection[str] = ()
     webhook_id: Collection[str] = ()
     invoice_id: Collection[str] = ()
+    address_id: Collection[str] = ()
     state: Collection[str] = ()
 
 
@@ -55,6 +56,7 @@ def _conditions(wanted: DeliveryFilter) -> Iterator[ColumnElement[bool]]:
         (DELIVERY.c.event_id, wanted.event_id),
         (DELIVERY.c.endpoint_id, wanted.webhook_id),
         (DELIVERY.c.subject, wanted.invoice_id),
+        (DELIVERY.c.subject, wanted.address_id),
         (DELIVERY.c.state, wanted.state),
     )
     return (column.in_(values) for column, values in columns if values)

@@ -7,11 +7,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 
-from watcher.api.schema import Explanation, Invoice
+from watcher.api.schema import Invoice
+from watcher.api.schema_explain import Explanation
 from watcher.render import moment
-from watcher.tables import INVOICE
+from watcher.tables import INVOICE, MAIL
 
 if TYPE_CHECKING:
     from api_server import Api
@@ -251,6 +252,19 @@ async def test_explain_tells_the_rule_of_each_payment_and_every_event(api: Api) 
     assert "COIN on fake: 1 of 2 seen, 1 confirmed; at least 2 counts as paid; 1 missing." in told.reasons
     assert "invoice.created" == told.events[0].type
     assert sorted(e.sequence for e in told.events) == list(range(1, len(told.events) + 1))
+
+
+async def test_explain_tells_what_became_of_each_mail(api: Api) -> None:
+    made = await api.invoice(amount="2")
+    now = api.clock()
+    row = {"id": "mai_1", "invoice_id": made["id"], "deadline": now, "recipient": "jo@shop.example"}
+    row |= {"state": "uncertain", "attempts": 1, "error": "no answer", "created_at": now}
+    async with api.context.store.write() as conn:
+        await conn.execute(insert(MAIL).values(**row))
+
+    (mail,) = (await api.get(f"/v1/invoices/{made['id']}/explain")).json["mails"]
+
+    assert ("jo@shop.example", "uncertain", "no answer") == (mail["recipient"], mail["state"], mail["error"])
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from schemathesis.specs.openapi.checks import (
 from api_server import Api, serving
 from fake_chain import FakeChain
 from fake_clock import FakeClock
+from merchant_stages import staged
 from watcher.api.openapi import document
 from watcher.api.scopes import SCOPES
 from watcher.api.server import ROUTES
@@ -52,13 +53,22 @@ async def _things(api: Api) -> dict[str, str]:
     api.chain.pay(invoice["options"][0]["address"], 5)
     await api.scan()
     key = (await api.post("/v1/keys", {"name": "a victim"})).json
+    link = (await api.post("/v1/links", {"chain": "fake", "asset": "COIN", "amount": "1"})).json
+    standing = (await api.post("/v1/addresses", {"chain": "fake"})).json
     (delivery, *_) = (await api.get("/v1/deliveries")).json["data"]
+    short = await staged(api, "refunding")
     return {
         "webhooks": webhook["id"],
         "invoices": invoice["id"],
+        "addresses": standing["id"],
+        "i": invoice["id"],
+        "links": link["id"],
+        "pay": link["id"],
         "keys": key["id"],
         "deliveries": delivery["id"],
         "chains": "fake",
+        "short": short["id"],
+        "refund": short["refunds"][0]["id"],
     }
 
 
@@ -109,10 +119,16 @@ def _name_what_exists(case: schemathesis.Case, ids: dict[str, str]) -> None:
     """Without this no generated identifier would ever be found, and no invoice made."""
     case.headers.pop("Idempotency-Key", None)
     if "id" in case.path_parameters and case.method != "DELETE":
-        case.path_parameters["id"] = ids[case.path.split("/")[2]]
-    if case.method == "POST" and case.path == "/v1/invoices" and case.body.get("chain"):
+        case.path_parameters["id"] = ids[case.path.removeprefix("/v1").split("/")[1]]
+    if "refund_id" in case.path_parameters:
+        case.path_parameters |= {"id": ids["short"], "refund_id": ids["refund"]}
+    if case.method == "POST" and case.path == "/pay/{id}":
+        case.body = {k: v for k, v in case.body.items() if k in {"customer_email", "language"}}
+    if case.method == "POST" and case.path in {"/v1/invoices", "/v1/links"} and case.body.get("chain"):
         case.body = {**case.body, "chain": "fake", "asset": "COIN", "amount": "1.5"}
         case.body = {k: v for k, v in case.body.items() if k not in {"address", "options", "tolerance"}}
+    if case.method == "POST" and case.path == "/v1/addresses":
+        case.body = {k: v for k, v in case.body.items() if k != "address"} | {"chain": "fake"}
     if case.method == "POST" and case.path == "/v1/webhooks":
         case.body = {**case.body, "url": "https://shop.example/hooks", "events": ["invoice.*"], "chains": []}
 

@@ -69,3 +69,12 @@ def test_benchmark_without_its_node_says_so_and_the_others_run(tmp_path: Path) -
     assert nowhere in written["benchmarks"]["bitcoin_block"]["unavailable"]
     assert EVM == written["benchmarks"]["evm_block"]["figures"].keys()
     assert "bitcoin_block cannot run here" in printed
+
+
+def test_the_benchmark_of_standing_addresses_compares_few_with_many(tmp_path: Path) -> None:
+    written, _ = bench(tmp_path, "standing_addresses")
+
+    figures = written["benchmarks"]["standing_addresses"]["figures"]
+    expected = {"block_ms_10", "block_cpu_ms_10", "block_ms_20", "block_cpu_ms_20", "block_ratio"}
+    assert expected == figures.keys()
+    assert 1.2 == figures["block_ratio"]["at_most"]

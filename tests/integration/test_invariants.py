@@ -10,7 +10,7 @@ from sqlalchemy import insert, text
 from sqlalchemy.exc import IntegrityError
 
 from chains.base import BlockRef, Reading
-from watcher import decisions
+from watcher import decisions_saved
 from watcher.ledger import LedgerConflict
 from watcher.model import Batch
 from watcher.tables import DEPOSIT
@@ -117,7 +117,7 @@ async def test_invariant_3_absorb_is_one_transaction(world: World, monkeypatch: 
         raise RuntimeError("the power went out")
 
     with monkeypatch.context() as patched:
-        patched.setattr(decisions.outbox, "publish", broken)
+        patched.setattr(decisions_saved.outbox, "publish", broken)
         with pytest.raises(RuntimeError, match="power"):
             await world.scan()
     assert before == await world.dump()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from watcher import decisions
+from watcher import decisions, decisions_saved
 from watcher.errors import Refused
 from watcher.tables import ADDRESS, EVENT, KEY_INDEX
 from world import COIN
@@ -123,14 +123,14 @@ async def test_invariant_9_a_decision_and_its_events_commit_together(
     """Hazard 111: no status without its event, when the process dies between the two."""
     invoice = await running(world)
     world.chains["fake"].pay(invoice.address, COIN)
-    saved = decisions.outbox.publish
+    saved = decisions_saved.outbox.publish
 
     async def dies(conn: object, events: object, now: datetime) -> list[int]:
         await saved(conn, events, now)  # type: ignore[arg-type]
         raise RuntimeError("killed")
 
     with monkeypatch.context() as patched:
-        patched.setattr(decisions.outbox, "publish", dies)
+        patched.setattr(decisions_saved.outbox, "publish", dies)
         with pytest.raises(RuntimeError, match="killed"):
             await world.scan()
 

@@ -17,7 +17,11 @@ from watcher.api.context import ApiContext
 from watcher.api.server import listen
 from watcher.apikeys import Scope
 from watcher.bus import Bus
+from watcher.customers import Customers
 from watcher.ledger import Ledger
+from watcher.links import PaymentLinks
+from watcher.merchant import Desk, Merchant
+from watcher.merchant_refunds import Refunds
 from watcher.metrics import Metrics
 from watcher.pace import Pace
 from watcher.render import Links
@@ -125,11 +129,17 @@ async def _start(folder: Path, clock: FakeClock, chain: FakeChain, stack: AsyncE
     pace = Pace(0.1, 100, 0)
     scanner = Scanner(adapter, ledger, clock, pace, bus.scan[NAME], lambda *_: None, lambda *_: None)
     config = settings(folder)
+    actions = Actions(store, chains, config, clock, links, bus)
+    desk = Desk(store, clock, links, bus)
     context = ApiContext(
         settings=config,
         store=store,
         chains=chains,
-        actions=Actions(store, chains, config, clock, links, bus),
+        actions=actions,
+        customers=Customers(store, chains, config, clock),
+        payment_links=PaymentLinks(store, chains, config, clock, actions),
+        merchant=Merchant(desk),
+        refunds=Refunds(desk, chains),
         bus=bus,
         clock=clock,
         chain_status=lambda _: scanner.status(),

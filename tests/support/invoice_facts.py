@@ -19,6 +19,7 @@ from watcher.model import (
     Invoice,
     LatePolicy,
     Option,
+    Refund,
     Resolution,
     ResolutionKind,
     Standing,
@@ -186,3 +187,10 @@ def told(happenings: list[Happening]) -> list[str]:
         " ".join(filter(None, (h.type.value, h.payment and h.payment.deposit.id, h.reason)))
         for h in happenings
     ]
+
+
+def refund(amount: int = 100, *, at_: float = 50, name: str = "r", **fields: Any) -> Refund:
+    """A refund of the COIN to the payer, requested by the merchant, of what `covers` names."""
+    defaults: dict[str, Any] = {"chain": "one", "asset": "COIN", "address": "the payer", "arrives": amount}
+    terms = {**defaults, **fields}
+    return Refund(id=name, decimals=8, amount=amount, confirmations=2, by="key", at=at(at_), **terms)

@@ -20,7 +20,8 @@ from watcher.actions import Actions
 from watcher.bus import Bus
 from watcher.drafts import InvoiceDraft
 from watcher.ledger import Ledger
-from watcher.model import EventType, Happening
+from watcher.merchant import Desk, Merchant
+from watcher.merchant_refunds import Refunds
 from watcher.pace import Pace
 from watcher.render import Links
 from watcher.scanner import Scanner
@@ -123,11 +124,21 @@ class World:
     async def resolve(self, invoice: Made, kind: str, until: datetime | None = None) -> None:
         """Record a merchant's decision as the actions do: the fact, and what follows, in one transaction."""
         now = self.clock()
-        event = {"extend": [Happening(EventType.INVOICE_EXTENDED)]}.get(kind, [])
         async with self.store.write() as conn:
             row = {"invoice_id": invoice.id, "kind": kind, "at": now, "by": "a key", "until": until}
             await conn.execute(insert(RESOLUTION).values(**row))
-            await decisions.settle(conn, [invoice.id], now, self.links, {invoice.id: event})
+            await decisions.settle(conn, [invoice.id], now, self.links)
+
+    def merchant(self) -> Merchant:
+        """Where decisions about invoices are taken."""
+        return Merchant(self._desk())
+
+    def refunds(self) -> Refunds:
+        """Where money is given back."""
+        return Refunds(self._desk(), self.adapters)
+
+    def _desk(self) -> Desk:
+        return Desk(self.store, self.clock, self.links, self.bus)
 
     # --- what the database holds
 

@@ -26,22 +26,28 @@ class Layer:
 
 LAYERS = {
     # What imports nothing of ours: small words, and the machine that we run on.
-    "words": Layer("errors ids bus money retry lanes wording failpoint"),
+    "words": Layer("errors ids bus money retry lanes wording times failpoint"),
     "machine": Layer("store lock log pulse resources egress", "words"),
     "rows": Layer("tables migrate migrations", "words"),
     # The nouns, and the rules over them, which are pure.
     "model": Layer("model", "chains.base"),
-    "rules": Layer("sums matcher happenings render explain refunds policy rules", "model words chains.base"),
+    "rules": Layer(
+        "sums finality matcher happenings render explain receipts refunds waiting policy reminders rules",
+        "model words chains.base",
+    ),
     "metrics": Layer("metrics", "model"),
     "settings": Layer("settings secret init", "model machine chains chains.config"),
     # What is known, who is told, and the flow between them.
-    "reads": Layer("facts listing told unused troubles recorded", "words model rows rules chains.base"),
+    "reads": Layer(
+        "facts listing told unused troubles recorded stats export audit_trail",
+        "words model rows rules chains.base",
+    ),
     "outbox": Layer(
         "outbox deliveries endpoints receivers replay signing audit",
         "words machine model rows rules settings",
     ),
     "ledger": Layer(
-        "ledger decisions deposits affected gaps alerts addresses",
+        "ledger decisions deposits affected gaps alerts addresses standings resolutions",
         "words machine model rows rules reads outbox chains.base",
     ),
     "scanner": Layer(
@@ -49,21 +55,22 @@ LAYERS = {
         "words model ledger chains.base",
     ),
     "notifier": Layer("notifier sending claims results", "words machine model metrics rows rules outbox"),
+    "mailer": Layer("mailer mail mails", "words machine model metrics rows rules reads settings chains.base"),
     # Those who stand beside the flow.
     "actions": Layer(
-        "actions terms drafts idempotency apikeys merchant",
+        "actions terms drafts idempotency apikeys places customers links merchant refund",
         "words machine model rows rules reads outbox ledger settings chains.base chains.config",
     ),
     "api": Layer("api", "words machine model metrics rows rules reads outbox actions settings chains.base"),
     "app": Layer(
         "app",
-        "words machine model metrics rows rules reads settings outbox ledger scanner notifier actions api"
-        " chains chains.base chains.naive",
+        "words machine model metrics rows rules reads settings outbox ledger scanner notifier mailer actions"
+        " api chains chains.base chains.naive",
     ),
     "reconcile": Layer("reconcile", "words model chains.base chains.naive"),
     "cli": Layer(
         "cli __main__",
-        "words machine rows model settings actions api app reconcile sandbox chains.base chains.naive",
+        "words machine rows model settings mailer actions api app reconcile sandbox chains.base chains.naive",
     ),
     "sandbox": Layer("sandbox", "words machine settings app"),
 }
@@ -72,21 +79,33 @@ LAYERS = {
 TYPES_ONLY = {
     "watcher.render": ({"watcher.facts"}, "a Record is what it shows; it never reads one itself"),
     "watcher.explain": ({"watcher.facts"}, "the same"),
+    "watcher.explain_merchant": ({"watcher.facts"}, "the same"),
+    "watcher.rules": ({"watcher.facts"}, "the same"),
 }
 """Arrows against the flow that only a type checker follows, each with its reason."""
 
 PURE = [
     "errors",
     "explain",
+    "export_csv",
     "happenings",
     "lanes",
+    "links_check",
+    "links_choice",
+    "links_shown",
+    "mail_values",
+    "mail_words",
     "matcher",
     "model",
     "money",
+    "receipts",
     "render",
+    "render_payer",
     "retry",
     "signing",
+    "stats_tally",
     "sums",
+    "times",
 ]
 IMPURE = {
     "aiohttp", "aiosqlite", "alembic", "asyncio", "os", "pathlib", "random", "socket",
@@ -206,6 +225,16 @@ def test_outgoing_connections_are_made_in_three_places() -> None:
     makers = {name for name, source in sources().items() if "ClientSession" in source.names()}
 
     assert set(HTTP_CLIENTS) == makers
+
+
+def test_mail_leaves_in_one_place() -> None:
+    importers = {
+        name
+        for name, source in sources().items()
+        if "aiosmtplib" in _imported(source)
+    }
+
+    assert {"watcher.mail_server"} == importers
 
 
 def test_adapters_are_built_by_the_composition_root() -> None:

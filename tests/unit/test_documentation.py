@@ -18,11 +18,15 @@ from pydantic import BaseModel
 
 import chains
 from source_tree import ROOT
-from watcher import receivers, resources, signing
+from watcher import receivers, resources, rules, signing
+from watcher.api.schema_standings import StandingAddress
 from watcher.api.server import ROUTES
 from watcher.cli.main import app
 from watcher.drafts import InvoiceDraft
-from watcher.model import EventType, Exceptional, PaymentStatus, Status
+from watcher.drafts_link import LinkDraft, OpeningDraft
+from watcher.drafts_standing import StandingDraft
+from watcher.explain_merchant import CONDITIONS
+from watcher.model import EventType, Exceptional, PaymentStatus, RefundState, Status
 from watcher.retry import DELAYS
 from watcher.settings import Settings, load
 
@@ -40,13 +44,6 @@ CODED = {*re.findall(r"[\w.*-]+", _SPANS), *re.findall(r"\w+", _SPANS)}
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 BODY = json.dumps({"type": "invoice.paid", "data": {"text": "naïve"}}, ensure_ascii=False).encode()
 OLD, NEW, OTHER = (signing.new_secret() for _ in range(3))
-RESERVED = {
-    EventType.INVOICE_EXTENDED, EventType.INVOICE_REMINDER, EventType.INVOICE_CANCELLED,
-    EventType.INVOICE_REFUNDING, EventType.INVOICE_REFUNDED, EventType.DEPOSIT_DETECTED,
-    EventType.DEPOSIT_CONFIRMED, EventType.DEPOSIT_REVERTED,
-}  # fmt: skip
-"""Events that nothing can cause yet: the merchant's actions, standing addresses and reminders come later."""
-
 REGISTRIES = ("pypi" + ".org", "python" + "hosted", "npm" + "js.", "proxy.go" + "lang")
 PLACES = re.compile(r"(?<![\w.~-])/(?:work|root|home/\w+|Users/\w+)/")
 FOREIGN = {"requirements.lock", "LICENSE"}
@@ -87,7 +84,19 @@ def _slug(heading: str) -> str:
 KEYS = sorted(
     {*_settings(Settings), *(k for kind in chains.kinds() for k in _settings(chains.load(kind).Config))}
 )
-INTERNAL = {"file", "chains", "server", "database", "invoices", "webhooks", "log", "text", "endpoints"}
+INTERNAL = {
+    "file",
+    "chains",
+    "server",
+    "database",
+    "invoices",
+    "webhooks",
+    "mail",
+    "log",
+    "text",
+    "endpoints",
+    "policy",
+}
 """Not keys: sections, and what a key is turned into."""
 
 
@@ -109,6 +118,7 @@ def test_every_section_is_in_the_readme(section: str) -> None:
         pytest.param([*Status], id="statuses"),
         pytest.param([*Exceptional], id="exceptions"),
         pytest.param([*PaymentStatus], id="statuses of payments"),
+        pytest.param([*RefundState], id="states of refunds"),
         pytest.param(chains.kinds(), id="kinds of chain"),
         pytest.param(resources.presets(), id="presets"),
     ],
@@ -117,19 +127,25 @@ def test_every_word_of_the_interface_is_in_the_readme(words: list[str]) -> None:
     assert [] == [word for word in words if str(word) not in CODED]
 
 
-def test_events_that_are_never_sent_are_said_to_be() -> None:
-    said = README.partition("Reserved, and not sent yet:")[2].partition("\n\n")[0]
-
-    assert RESERVED == {EventType(name) for name in re.findall(r"`([^`]+)`", said)}
-
-
-def test_an_event_is_reserved_exactly_if_no_code_makes_it() -> None:
-    """Those of a status have a name in the code; the status itself comes with the merchant's actions."""
+def test_every_event_is_made_by_some_code() -> None:
     code = "\n".join(path.read_text() for path in (ROOT / "watcher").rglob("*.py"))
-    unmade = {each for each in EventType if f"EventType.{each.name}" not in code}
-    unreached = {EventType.INVOICE_CANCELLED, EventType.INVOICE_REFUNDING, EventType.INVOICE_REFUNDED}
 
-    assert RESERVED == unmade | unreached
+    assert [] == [each for each in EventType if f"EventType.{each.name}" not in code]
+
+
+def _cell(rule: rules.Rule) -> str:
+    if rule.condition is None:
+        return f"`{rule.code}`"
+    words = CONDITIONS[rule.condition]
+    return f"{words}; else `{rule.code}`" if rule.code else words
+
+
+def test_the_table_of_what_a_merchant_may_do_is_that_of_the_rules() -> None:
+    lines = ["| status | accept | extend | refund | cancel |", "|---|---|---|---|---|"]
+    for status, acts in rules.TABLE.items():
+        lines.append(f"| `{status}` | {' | '.join(_cell(acts[act]) for act in rules.Act)} |")
+
+    assert "\n".join(lines) in README
 
 
 def test_every_command_is_in_the_readme() -> None:
@@ -176,23 +192,29 @@ def test_the_retry_schedule_of_the_readme_is_the_one_that_is_kept() -> None:
 @pytest.mark.parametrize("text", _blocks("json"))
 def test_every_json_body_of_the_readme_can_be_read(text: str) -> None:
     body = json.loads(text)
-    if "sequence" in body:
+    if "archived_at" in body:
+        assert set(StandingAddress.model_fields) == set(body)
+        StandingAddress.model_validate(body)
+    elif "sequence" in body:
         assert set(INVOICE.model_fields) == set(body)
         INVOICE.model_validate(body)
     elif "type" in body:
         assert EventType(body["type"]) in EventType
     else:
-        InvoiceDraft.model_validate(body)
+        (LinkDraft if "max_uses" in body else InvoiceDraft).model_validate(body)
 
 
-def test_the_request_of_the_quick_start_can_be_read() -> None:
-    (body,) = re.findall(r"-d '(\{.*\})'", README)
+def test_the_requests_of_the_quick_start_and_of_payers_can_be_read() -> None:
+    first, opening, standing = re.findall(r"-d '(\{.*\})'", README)
 
-    assert InvoiceDraft.model_validate(json.loads(body)).amount == "0.001"
+    assert InvoiceDraft.model_validate(json.loads(first)).amount == "0.001"
+    assert OpeningDraft.model_validate(json.loads(opening)).amount == "25"
+    assert StandingDraft.model_validate(json.loads(standing)).label == "customer 7"
 
 
 def test_the_readme_shows_every_field_of_a_new_invoice_and_of_a_new_endpoint() -> None:
-    fields = {*InvoiceDraft.model_fields, *receivers.EndpointDraft.model_fields}
+    fields = {*InvoiceDraft.model_fields, *LinkDraft.model_fields, *OpeningDraft.model_fields}
+    fields |= set(receivers.EndpointDraft.model_fields)
 
     assert [] == [name for name in fields if f'"{name}"' not in README and f"`{name}`" not in README]
 

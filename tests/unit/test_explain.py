@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from watcher.explain import EXCEPTIONS, RULES, STATUSES
-from watcher.matcher import COUNTED, Rule
+from watcher.matcher_rules import COUNTED, Rule
 from watcher.model import Exceptional, Status
 
 if TYPE_CHECKING:

@@ -174,13 +174,13 @@ from watcher.happenings import events_for
         pytest.param(
             facts(deposit(arrived=LATE), seen=PAST),
             facts(deposit(arrived=LATE), seen=PAST, resolutions=[extend(LATE, LATE + 60)]),
-            ["invoice.paid"],
+            ["invoice.extended", "invoice.paid"],
             id="late money, in time after an extension",
         ),
         pytest.param(
             facts(seen=PAST),
             facts(seen=PAST, resolutions=[extend(LATE, LATE + 60)]),
-            [],
+            ["invoice.extended"],
             id="open again by an extension",
         ),
         pytest.param(

@@ -162,7 +162,7 @@ def test_sums_are_named_numbers(given: Facts, expected: list[tuple[int, ...]]) -
         pytest.param(facts(gone(DROPPED)), "replaced dropped 0/2", id="dropped"),
         pytest.param(facts(gone(REPLACED)), "replaced replaced 0/2", id="replaced"),
         pytest.param(facts(gone(REORGANISED)), "reverted reorganised 0/2", id="reorganised"),
-        pytest.param(facts(deposit(asset="TOKEN")), "ignored wrong_asset 2/1", id="wrong asset"),
+        pytest.param(facts(deposit(asset="TOKEN")), "ignored wrong_asset 2/2", id="wrong asset"),
         pytest.param(facts(deposit(1), of=invoice(option(dust=2))), "ignored dust 2/2", id="dust"),
         pytest.param(facts(deposit(arrived=-1)), "ignored before_invoice 2/2", id="before the invoice"),
         pytest.param(facts(deposit(arrived=LATE)), "confirmed late_held 2/2", id="held"),

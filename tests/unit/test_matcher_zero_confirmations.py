@@ -11,7 +11,8 @@ from invoice_facts import BASE, DROPPED, REPLACED, Facts, deposit, facts, gone, 
 from watcher.explain import RISKS, explanation
 from watcher.facts import Record
 from watcher.happenings import events_for
-from watcher.matcher import Rule, opening
+from watcher.matcher import opening
+from watcher.matcher_rules import Rule
 from watcher.model import Deposit, Standing
 from watcher.render import Links
 

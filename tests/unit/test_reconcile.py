@@ -163,11 +163,11 @@ def test_the_ledgers_answers_are_read_to_the_last_digit() -> None:
         "head": {"height": 9, "hash": "b9"},
         "gaps": [{"from": 1, "to": 2, "after": 0, "upto": 5, "reason": "rescan"}],
     }
-    address = {"id": 4, "address": "addr", "invoice_id": None, "from_height": 2}
+    address = {"id": 4, "address": "addr", "invoice_id": None, "address_id": None, "from_height": 2}
     deposit = {
         "txid": "tx", "slot": "value", "asset": "COIN", "decimals": 18, "address": "addr",
         "amount": str(2**190) + "." + "0" * 17 + "1", "standing": "mined", "block_height": 10,
-        "block_hash": "b10", "invoice_id": "inv",
+        "block_hash": "b10", "invoice_id": "inv", "address_id": None,
     }  # fmt: skip
 
     waiting = (Waiting(1, 2, 0, 5, GapReason.RESCAN),)

@@ -46,6 +46,28 @@ def test_an_empty_file_gives_the_defaults_of_the_contract(file: Path) -> None:
     assert {} == settings.chains
 
 
+def test_nothing_happens_by_itself_unless_a_policy_says_so(file: Path) -> None:
+    usual = loaded(file, "").invoices.policy
+    text = (
+        "[invoices]\ntolerance_percent = '1'\n[invoices.policy]\naccept_percent = '97'\noverpaid = 'hold'\n"
+    )
+    other = loaded(file, text, WATCHER_INVOICES__POLICY__EXTEND="3600").invoices.policy
+
+    assert (None, 0, "hold", "keep", "hold") == (
+        usual.accept_percent,
+        usual.extend,
+        usual.underpaid,
+        usual.overpaid,
+        usual.wrong_asset,
+    )
+    assert ("97", 3600, "hold", "hold") == (
+        other.accept_percent,
+        other.extend,
+        other.underpaid,
+        other.overpaid,
+    )
+
+
 def test_without_a_path_the_file_in_the_current_folder_is_taken(file: Path) -> None:
     file.write_text("[server]\nport = 81\n")
 

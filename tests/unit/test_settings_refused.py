@@ -116,8 +116,38 @@ def file(tmp_path: Path) -> Path:
         ),
         pytest.param(
             "[invoices]\nlate = 'never'",
-            'invoices.late: is not a known value; write "hold" or "accept"',
+            'invoices.late: is not a known value; write "hold", "accept" or "refund"',
             id="an unknown policy",
+        ),
+        pytest.param(
+            "[invoices.policy]\nunderpaid = 'keep'",
+            'invoices.policy.underpaid: is not a known value; write "hold" or "refund"',
+            id="a policy of another exception",
+        ),
+        pytest.param(
+            "[invoices.policy]\nacept_percent = '97'",
+            'invoices.policy.acept_percent: unknown key; did you mean "accept_percent"?',
+            id="a misspelt policy",
+        ),
+        pytest.param(
+            "[invoices.policy]\naccept_percent = '0'",
+            "invoices.policy.accept_percent: is no part of the amount; ",
+            id="accepts nothing at all",
+        ),
+        pytest.param(
+            "[invoices.policy]\naccept_percent = '100'",
+            "invoices.policy.accept_percent: is no part of the amount; ",
+            id="accepts what is paid",
+        ),
+        pytest.param(
+            "[invoices]\ntolerance_percent = '3'\n[invoices.policy]\naccept_percent = '97'",
+            "invoices.policy: accept_percent has no effect: tolerance_percent takes 97 percent as paid anyway",
+            id="accepts what the tolerance takes",
+        ),
+        pytest.param(
+            "[invoices.policy]\nextend = 59",
+            "invoices.policy.extend: is too short; write 0 for never, or at least 60 seconds",
+            id="extends by too little",
         ),
         pytest.param(
             "[database]\nurl = 'postgresql://u:p@h/db'",

@@ -15,6 +15,7 @@ LONGEST_IN_A_LONG_FILE = 10
 LONG_FILES = {
     "watcher.model": "the nouns: declarations without behaviour, read as one glossary",
     "watcher.tables": "the rows: declarations without behaviour, read as one schema",
+    "chains.base": "what is said of a chain: types and one protocol, read as one contract",
 }
 MIGRATIONS = "watcher.migrations.versions."
 """A migration is written once, from the tables, and never changed."""
@@ -23,7 +24,9 @@ MONEY = [
     f"watcher.{file}"
     for file in (
         *("money", "sums", "matcher", "happenings", "decisions", "deposits", "facts", "ledger"),
+        *("links_choice", "links_check", "links_stats", "links_shown", "render_payer"),
         *("terms", "actions", "drafts", "render", "explain", "tables"),
+        *("stats", "stats_tally", "export", "export_items", "export_csv"),
     )
 ]
 DIVISIONS = {"watcher.money": ["(net + fixed) / (1 - share)"]}

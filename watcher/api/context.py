@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from watcher.actions import Actions
     from watcher.apikeys import Scope
     from watcher.bus import Bus
+    from watcher.customers import Customers
     from watcher.idempotency import Idempotency
+    from watcher.links import PaymentLinks
+    from watcher.merchant import Merchant
+    from watcher.merchant_refunds import Refunds
     from watcher.metrics import Metrics
     from watcher.model import ChainStatus, Clock
     from watcher.render import Links
@@ -42,6 +46,10 @@ class ApiContext:
     store: Store
     chains: Mapping[str, ChainAdapter]
     actions: Actions
+    customers: Customers
+    payment_links: PaymentLinks
+    merchant: Merchant
+    refunds: Refunds
     bus: Bus
     clock: Clock
     chain_status: Callable[[str], ChainStatus]

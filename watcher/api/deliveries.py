@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from watcher import audit, told
 from watcher import deliveries as sending
-from watcher import told
 from watcher.api.context import Answer, Call
 from watcher.api.dispatch import once
 from watcher.api.openapi import Routes
@@ -26,6 +26,7 @@ class DeliveryQuery(PageQuery):
     event_id: tuple[str, ...] = ()
     webhook_id: tuple[str, ...] = ()
     invoice_id: tuple[str, ...] = ()
+    address_id: tuple[str, ...] = ()
     state: tuple[DeliveryState, ...] = ()
 
 
@@ -53,7 +54,9 @@ async def redeliver(call: Call) -> Answer:
     context = call.context
 
     async def effect(conn: AsyncConnection) -> dict[str, Any]:
-        await sending.redeliver(conn, call.id, context.clock())
+        now = context.clock()
+        await sending.redeliver(conn, call.id, now)
+        await audit.note(conn, call.caller.name, "delivery.redeliver", call.id, now)
         (shown,), _ = await told.deliveries(conn, told.DeliveryFilter(id={call.id}), None, 1)
         return shown
 

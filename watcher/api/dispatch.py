@@ -173,6 +173,8 @@ def problem(refused: Refused) -> web.Response:
     response = _json({"error": fault}, refused.status)
     if refused.status == web.HTTPUnauthorized.status_code:
         response.headers["WWW-Authenticate"] = "Bearer"
+    if refused.retry_after is not None:
+        response.headers["Retry-After"] = str(refused.retry_after)
     return response
 
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from chains.base import AddressError
-from watcher import explain, facts, listing, render, told, troubles
+from watcher import audit_trail, explain, facts, listing, render, told, told_mails, troubles
 from watcher.api.context import Answer, Call
 from watcher.api.openapi import Routes
-from watcher.api.schema import Explanation, Invoice
+from watcher.api.schema import Invoice
+from watcher.api.schema_explain import Explanation
 from watcher.api.values import Flag, Page, PageQuery, Time, page
 from watcher.drafts import InvoiceDraft
 from watcher.errors import Refused
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 routes = Routes()
 
 _MOST = 1000
-"""Events and deliveries that an explanation lists, at most: the newest."""
+"""Events, deliveries and entries of the audit trail that an explanation lists, at most: the newest."""
 
 
 class InvoiceQuery(PageQuery):
@@ -37,6 +38,7 @@ class InvoiceQuery(PageQuery):
     chain: tuple[str, ...] = ()
     asset: tuple[str, ...] = ()
     order_id: tuple[str, ...] = ()
+    link_id: tuple[str, ...] = ()
     address: tuple[str, ...] = ()
     txid: tuple[str, ...] = ()
     exception: tuple[Exceptional, ...] = ()
@@ -56,7 +58,8 @@ class InvoiceQuery(PageQuery):
 )
 async def create(call: Call) -> Answer:
     """Create an invoice. Its addresses are watched before this answers."""
-    return Answer(await call.context.actions.create(call.body, call.idempotency), 201)
+    made = await call.context.actions.create(call.body, call.idempotency, by=call.caller.name)
+    return Answer(made, 201)
 
 
 @routes.add("GET", "/v1/invoices", query=InvoiceQuery, answer=Page[Invoice])
@@ -120,5 +123,8 @@ async def explained(call: Call) -> Answer:
         wanted = told.DeliveryFilter(invoice_id={call.id})
         deliveries, _ = await told.deliveries(conn, wanted, None, _MOST)
         unread = await troubles.unread_for(conn, call.id)
+        audit = await audit_trail.of(conn, call.id, _MOST)
+        mails = await told_mails.mails_of(conn, call.id)
     content = explain.explanation(record, views, call.context.links)
-    return Answer({**content, "unread_blocks": unread, "events": events, "deliveries": deliveries})
+    found = {"audit": audit, "unread_blocks": unread, "events": events, "deliveries": deliveries}
+    return Answer({**content, **found, "mails": mails})

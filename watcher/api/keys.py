@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from watcher import apikeys
+from watcher import apikeys, audit
 from watcher.api.context import Answer, Call
 from watcher.api.openapi import Routes
 from watcher.api.schema_works import Key, NewKey
@@ -32,7 +32,9 @@ async def create(call: Call) -> Answer:
     """Make an API key. Its answer is never kept, so no Idempotency-Key: a name can be used once only."""
     context, draft = call.context, call.body
     async with context.store.write("key") as conn:
-        key, secret = await apikeys.create(conn, draft.name, draft.scope, context.clock())
+        now, scope = context.clock(), draft.scope
+        key, secret = await apikeys.create(conn, draft.name, scope, now)
+        await audit.note(conn, call.caller.name, "key.create", key.id, now, name=draft.name, scope=scope)
     return Answer({**asdict(key), "key": secret}, 201)
 
 
@@ -47,5 +49,8 @@ async def listing(call: Call) -> Answer:
 async def revoke(call: Call) -> Answer:
     """Revoke an API key, by its id or its name. It ends at once and for ever."""
     async with call.context.store.write("key") as conn:
-        await apikeys.revoke(conn, call.id, call.context.clock())
+        now = call.context.clock()
+        revoked = await apikeys.revoke(conn, call.id, now)
+        if revoked:
+            await audit.note(conn, call.caller.name, "key.revoke", revoked, now)
     return Answer(None, 204)

@@ -44,7 +44,10 @@ _MEANING = {
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One method and path, with the models of what goes in and comes out."""
+    """One method and path, with the models of what goes in and comes out.
+
+    `text`: the media type in which the same can be had as plain text.
+    """
 
     method: str
     path: str
@@ -54,6 +57,7 @@ class Route:
     answer: Model | None = None
     status: int = 200
     media: str = "application/json"
+    text: str | None = None
     errors: tuple[int, ...] = ()
     repeatable: bool = False
 
@@ -167,6 +171,8 @@ def _responses(route: Route, refs: Any) -> dict[str, Any]:
         done["content"] = {route.media: {"schema": refs[route.answer, "serialization"]}}
     elif route.status != 204:  # noqa: PLR2004 - no content
         done["content"] = {route.media: {"schema": {"type": "string"}}}
+    if route.text:
+        done["content"][route.text] = {"schema": {"type": "string"}}
     problem = {"application/json": {"schema": refs[Problem, "serialization"]}}
     errors = {str(s): {"description": _MEANING[s], "content": problem} for s in sorted(set(route.problems))}
     return {str(route.status): done, **errors}

@@ -31,4 +31,5 @@ async def rescan(call: Call) -> Answer:
     draft = call.body
     if draft.last is not None and draft.last < draft.first:
         raise Refused("invalid", "must not be below from", field="to")
-    return Answer(await call.context.actions.rescan(call.id, draft.first, draft.last), 202)
+    by = call.caller.name
+    return Answer(await call.context.actions.rescan(call.id, draft.first, draft.last, by), 202)

@@ -10,10 +10,13 @@ from pydantic import BaseModel, Field
 from watcher.model import (  # noqa: TC001 - pydantic reads them
     EventType,
     Exceptional,
+    ExcessPolicy,
     Finality,
-    GapReason,
+    LatePolicy,
     PaymentStatus,
+    RefundState,
     ResolutionKind,
+    ReturnPolicy,
     Status,
 )
 
@@ -52,6 +55,7 @@ class InvoiceOption(BaseModel):
     missing: Amount
     excess: Amount
     uri: str | None = Field(description="The wallet link, asking for what is missing.")
+    refund_address: str | None = Field(description="Where the payer wants money back, if known.")
 
 
 class Payment(BaseModel):
@@ -74,6 +78,43 @@ class Payment(BaseModel):
     late: bool
 
 
+class Refund(BaseModel):
+    """Money that the merchant gives back, and how far that is."""
+
+    id: str
+    chain: str
+    asset: str
+    address: str | None = Field(description="None until it is known where the payer wants it.")
+    amount: Amount
+    arrives: Amount = Field(description="The amount, less the network's fee where that is taken from it.")
+    state: RefundState
+    reason: str | None
+    by: str
+    requested_at: datetime
+    sent_at: datetime | None
+    confirmed_at: datetime | None
+    cancelled_at: datetime | None
+    txid: str | None
+
+
+class SignableRefund(Refund):
+    """A refund with what to sign elsewhere."""
+
+    unsigned: dict[str, Any] | None = Field(
+        description="A PSBT, or a transaction's fields and a link; None where nothing is left to sign."
+    )
+
+
+class Policy(BaseModel):
+    """What happens by itself where an invoice is out of the ordinary."""
+
+    accept_percent: Amount | None
+    extend: int = Field(description="Seconds; 0: the deadline never moves by itself.")
+    underpaid: ReturnPolicy
+    overpaid: ExcessPolicy
+    wrong_asset: ReturnPolicy
+
+
 class Invoice(BaseModel):
     """An invoice: its terms, what was paid, and where it stands."""
 
@@ -87,42 +128,29 @@ class Invoice(BaseModel):
     metadata: dict[str, Any]
     options: list[InvoiceOption]
     payments: list[Payment]
-    refunds: list[dict[str, Any]]
+    refunds: list[Refund]
     created_at: datetime
     expires_at: datetime
     monitor_until: datetime
     paid_at: datetime | None
     closed_at: datetime | None
+    late: LatePolicy
+    policy: Policy
+    reminder_before: int = Field(description="Seconds; 0: nobody is reminded.")
+    language: str
+    link_id: str | None = Field(description="The payment link that it was made by.")
     return_url: str | None
     checkout_url: str
 
 
-class JudgedPayment(Payment):
-    """A payment with the rule by which it counts or does not."""
-
-    counted: bool
-    rule: str
-    why: str
-
-
 class MerchantDecision(BaseModel):
-    """What the merchant decided about an invoice."""
+    """What the merchant, or a policy (by "policy"), decided about an invoice."""
 
     kind: ResolutionKind
     at: datetime
     by: str
     reason: str | None
     until: datetime | None
-
-
-class ToldEvent(BaseModel):
-    """One event of an invoice, without its body."""
-
-    seq: int
-    id: str
-    type: EventType
-    sequence: int | None
-    occurred_at: datetime
 
 
 class Attempt(BaseModel):
@@ -150,29 +178,6 @@ class Delivery(BaseModel):
     next_at: datetime | None
     delivered_at: datetime | None
     history: list[Attempt]
-
-
-class UnreadOnChain(BaseModel):
-    """Blocks of a chain that were not read, and may hold something for the invoice."""
-
-    chain: str
-    first: int = Field(alias="from")
-    to: int
-    reason: GapReason
-    detail: str | None
-
-
-class Explanation(BaseModel):
-    """Why an invoice has its status."""
-
-    invoice_id: str
-    status: Status
-    reasons: list[str]
-    payments: list[JudgedPayment]
-    decisions: list[MerchantDecision]
-    unread_blocks: list[UnreadOnChain]
-    events: list[ToldEvent]
-    deliveries: list[Delivery]
 
 
 class Event(BaseModel):

@@ -32,13 +32,14 @@ class LedgerExtent(BaseModel):
 class LedgerAddress(BaseModel):
     """An address that is watched: every block above `from_height` is read for it.
 
-    `index` is that below the key, null where the caller brought it; `used`: a block paid it; `stray`: it was
-    shown for another chain.
+    It is an invoice's, or a standing address (`address_id`). `index` is that below the key, null where the
+    caller brought it; `used`: a block paid it; `stray`: it was shown for another chain.
     """
 
     id: int
     address: str
     invoice_id: str | None
+    address_id: str | None
     from_height: int | None
     index: int | None
     used: bool
@@ -59,3 +60,4 @@ class LedgerDeposit(BaseModel):
     block_height: int | None
     block_hash: str | None
     invoice_id: str | None
+    address_id: str | None

@@ -10,7 +10,24 @@ from typing import TYPE_CHECKING
 import structlog
 from aiohttp import web
 
-from watcher.api import chains, deliveries, events, health, invoices, keys, ledger, rescan, webhooks
+from watcher.api import (
+    audit,
+    chains,
+    deliveries,
+    events,
+    export,
+    health,
+    invoices,
+    keys,
+    ledger,
+    links,
+    merchant,
+    pay,
+    rescan,
+    standings,
+    stats,
+    webhooks,
+)
 from watcher.api.context import DOCUMENT
 from watcher.api.dispatch import endpoint, guard
 from watcher.api.openapi import Route, document
@@ -25,6 +42,10 @@ log = structlog.get_logger()
 
 ROUTES: tuple[Route, ...] = (
     *invoices.routes,
+    *merchant.routes,
+    *links.routes,
+    *pay.routes,
+    *standings.routes,
     *webhooks.routes,
     *deliveries.routes,
     *events.routes,
@@ -32,6 +53,9 @@ ROUTES: tuple[Route, ...] = (
     *ledger.routes,
     *rescan.routes,
     *keys.routes,
+    *stats.routes,
+    *export.routes,
+    *audit.routes,
     *health.routes,
 )
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from watcher.times import read_time
 
 MAX_SEQ = 2**63 - 1
 PAGE = 50
 MAX_PAGE = 200
 
 T = TypeVar("T")
-
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
 
 
 def _whole(value: object) -> object:
@@ -28,17 +28,6 @@ def _flag(value: object) -> object:
     if value not in {"true", "false"}:
         raise ValueError("must be true or false")
     return value == "true"
-
-
-def read_time(value: object) -> datetime:
-    """Return an RFC 3339 time in UTC. A "+" that became a space in an address line is forgiven."""
-    text = re.sub(r" (\d\d:\d\d)$", r"+\1", value) if isinstance(value, str) else ""
-    if not _TIME.fullmatch(text):
-        raise ValueError("must be a time as in RFC 3339, such as 2026-11-22T12:00:00Z")
-    try:
-        return datetime.fromisoformat(text.upper()).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise ValueError("is no moment in the calendar") from None
 
 
 Whole = Annotated[int, BeforeValidator(_whole)]

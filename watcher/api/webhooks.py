@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from watcher import endpoints
+from watcher import audit, endpoints
 from watcher.api.context import Answer, Call
 from watcher.api.dispatch import once
 from watcher.api.openapi import Routes
 from watcher.api.schema_works import Replayed, SentTest, Webhook, WebhookWithSecret
 from watcher.api.values import Body, Empty, Page, PageQuery, Time, page
 from watcher.receivers import EndpointDraft, EndpointPatch, Rotation, Rules
+from watcher.render import moment
 from watcher.replay import replay
 
 if TYPE_CHECKING:
@@ -31,13 +32,20 @@ def _rules(context: ApiContext) -> Rules:
     return Rules(context.settings.webhooks.allow_private, context.chains)
 
 
+async def _note(conn: AsyncConnection, call: Call, action: str, webhook: str, **detail: Any) -> None:
+    """Write down who did it, in the transaction that does it. Never a secret."""
+    await audit.note(conn, call.caller.name, action, webhook, call.context.clock(), **detail)
+
+
 @routes.add("POST", "/v1/webhooks", body=EndpointDraft, answer=WebhookWithSecret, status=201, repeatable=True)
 async def create(call: Call) -> Answer:
     """Add an endpoint. Its secret is in this answer and in that of `rotate`, and nowhere else."""
     context = call.context
 
     async def effect(conn: AsyncConnection) -> dict[str, Any]:
-        return await endpoints.create(conn, call.body, _rules(context), context.clock())
+        made = await endpoints.create(conn, call.body, _rules(context), context.clock())
+        await _note(conn, call, "webhook.create", made["id"], url=made["url"], events=made["events"])
+        return made
 
     return await once(call, 201, effect)
 
@@ -63,6 +71,7 @@ async def change(call: Call) -> Answer:
     context = call.context
     async with context.store.write("webhook") as conn:
         content = await endpoints.patch(conn, call.id, call.body, _rules(context))
+        await _note(conn, call, "webhook.change", call.id, **call.body.model_dump(exclude_unset=True))
     context.bus.published()
     return Answer(content)
 
@@ -95,7 +104,9 @@ async def rotate(call: Call) -> Answer:
     context = call.context
 
     async def effect(conn: AsyncConnection) -> dict[str, Any]:
-        return await endpoints.rotate(conn, call.id, call.body, context.clock())
+        rotated = await endpoints.rotate(conn, call.id, call.body, context.clock())
+        await _note(conn, call, "webhook.rotate", call.id, overlap_seconds=call.body.overlap_seconds)
+        return rotated
 
     return await once(call, 200, effect)
 
@@ -114,7 +125,10 @@ async def again(call: Call) -> Answer:
     context = call.context
 
     async def effect(conn: AsyncConnection) -> dict[str, Any]:
-        return {"deliveries": await replay(conn, call.id, call.body.after, context.clock())}
+        after = call.body.after
+        count = await replay(conn, call.id, after, context.clock())
+        await _note(conn, call, "webhook.replay", call.id, after=moment(after), deliveries=count)
+        return {"deliveries": count}
 
     answer = await once(call, 202, effect)
     context.bus.published()
@@ -126,4 +140,5 @@ async def remove(call: Call) -> Answer:
     """Remove an endpoint. What waits for it is cancelled; what it was sent stays on record."""
     async with call.context.store.write("webhook") as conn:
         await endpoints.remove(conn, call.id)
+        await _note(conn, call, "webhook.remove", call.id)
     return Answer(None, 204)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _ALL = sys.maxsize
-_COLUMNS = ("index", "address", "invoice_id", "used")
+_COLUMNS = ("index", "address", "invoice_id", "used", "address_id")
 
 
 def addresses(
@@ -24,7 +24,7 @@ def addresses(
     used: Annotated[bool, typer.Option("--used", help="Only those that received something.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Export the addresses of a chain as CSV: index below the key, address, invoice, whether it was paid.
+    """Export the addresses of a chain as CSV: index below the key, address, whose it is, whether it was paid.
 
     A wallet looks only 20 unused addresses ahead: raise its gap limit to the largest index, or import these.
     """

@@ -1,4 +1,4 @@
-"""`watcher check`: asks every node, looks at the database, and shows what keeps deposits from being seen."""
+"""`watcher check`: asks every node and the mail server, and shows what keeps deposits from being seen."""
 
 from __future__ import annotations
 
@@ -39,11 +39,13 @@ def check(context: typer.Context, *, as_json: options.Json = False) -> None:
 
 async def _rows(settings: Settings) -> list[dict[str, Any]]:
     """Return one row for each finding; the chains are asked at the same time."""
+    from watcher import mail_check
     from watcher.app import build
 
     adapters = build(settings).chains
     found = await asyncio.gather(*(_of(adapter) for adapter in adapters.values()))
     rows = [_row("database", await asyncio.to_thread(_database, settings))]
+    rows += [_row("mail", finding) for finding in await mail_check.findings(settings.mail)]
     if not adapters:
         rows.append({"of": "chains", "name": "chains", "ok": False, "detail": _NO_CHAIN})
     for name, findings in zip(adapters, found, strict=True):

@@ -36,6 +36,8 @@ _TIMEOUT = aiohttp.ClientTimeout(total=60)
 _PAGE = 200
 _USERS_FAULT = {400, 413, 422}
 _SHOWN = 500
+_SILENT = "the daemon does not answer; look at its log, then try again"
+_BROKEN = "the daemon's answer broke off ({}); see whether it runs"
 
 
 class Api:
@@ -46,9 +48,9 @@ class Api:
         self._session = session
         self.daemon = daemon
 
-    async def get(self, path: str, query: Mapping[str, Any] | None = None) -> Any:
+    async def get(self, path: str, query: Mapping[str, Any] | None = None, names: Names = as_sent) -> Any:
         """Return what is there."""
-        return await self._call("GET", path, query=query)
+        return await self._call("GET", path, query=query, names=names)
 
     async def post(self, path: str, body: Any = None, names: Names = as_sent) -> Any:
         """Send a body; `names` says what the user wrote for each field of it."""
@@ -57,6 +59,22 @@ class Api:
     async def delete(self, path: str) -> None:
         """Remove what is there."""
         await self._call("DELETE", path)
+
+    async def download(
+        self, path: str, query: Mapping[str, Any], write: Callable[[bytes], object], names: Names = as_sent
+    ) -> None:
+        """Hand over what is there piece by piece, however long all of it takes; Failure if it breaks off."""
+        url, patience = _url(path, query), aiohttp.ClientTimeout(sock_read=_TIMEOUT.total)
+        try:
+            async with self._session.get(url, timeout=patience) as response:
+                if not response.ok:
+                    raise _refusal(response.status, await response.json(), names)
+                async for piece in response.content.iter_any():
+                    write(piece)
+        except TimeoutError:
+            raise Failure(_SILENT) from None
+        except aiohttp.ClientError as error:
+            raise Failure(_BROKEN.format(error)) from None
 
     async def listing(
         self, path: str, query: Mapping[str, Any], limit: int, names: Names = as_sent
@@ -82,24 +100,30 @@ class Api:
         body: Any = None,
         names: Names = as_sent,
     ) -> Any:
-        url = URL(f"http://watcher{path}", encoded=True).with_query(_given(query or {}))
+        url = _url(path, query or {})
         try:
             async with self._session.request(method, url, json=body) as response:
                 answer: Any = await response.json() if response.status != HTTPStatus.NO_CONTENT else None
         except TimeoutError:
-            raise Failure("the daemon does not answer; look at its log, then try again") from None
+            raise Failure(_SILENT) from None
         except (aiohttp.ClientError, ValueError) as error:
-            raise Failure(f"the daemon's answer broke off ({error}); see whether it runs") from None
-        if response.status in _USERS_FAULT:
-            raise Failure(_line(answer["error"], names), WRONG_USAGE)
+            raise Failure(_BROKEN.format(error)) from None
         if not response.ok:
-            raise Failure(_line(answer["error"], names), FAILED)
+            raise _refusal(response.status, answer, names)
         return answer
 
 
 def part(text: str) -> str:
     """Return a user's word as one part of a path."""
     return quote(text, safe="")
+
+
+def _url(path: str, query: Mapping[str, Any]) -> URL:
+    return URL(f"http://watcher{path}", encoded=True).with_query(_given(query))
+
+
+def _refusal(status: int, answer: Mapping[str, Any], names: Names) -> Failure:
+    return Failure(_line(answer["error"], names), WRONG_USAGE if status in _USERS_FAULT else FAILED)
 
 
 def _given(query: Mapping[str, Any]) -> dict[str, Any]:

@@ -94,6 +94,7 @@ async def serve(app: App, stop: asyncio.Event, ready: Callable[[int], None]) -> 
     from watcher import app as composition
     from watcher.lock import Locked
     from watcher.migrate import MigrationError
+    from watcher.settings import SettingsError
 
     started = False
 
@@ -106,6 +107,8 @@ async def serve(app: App, stop: asyncio.Event, ready: Callable[[int], None]) -> 
         await composition.run(app, stop, begun)
     except (Locked, MigrationError) as error:
         raise Failure(str(error)) from None
+    except SettingsError as error:
+        raise Failure(f"{app.settings.file}: {error}", WRONG_USAGE) from None
     except (OSError, DBAPIError) as error:
         if started:
             raise

@@ -36,9 +36,15 @@ def _lines(answer: dict[str, Any]) -> Iterator[str]:
     yield from (f"  {reason}" for reason in answer["reasons"])
     yield from (f"  {_unread(one)}" for one in answer["unread_blocks"])
     yield from _part("Payments", [line for one in answer["payments"] for line in _payment(one)])
-    yield from _part("Decisions of the merchant", [_decision(one) for one in answer["decisions"]])
+    yield from _part("Decisions", [_decision(one) for one in answer["decisions"]])
+    yield from _part("Refunds", [line for one in answer["refunds"] for line in _refund(one)])
+    yield from _part("By itself", answer["policies"])
+    yield from _part("Waits for you", answer["waits"])
+    yield from _part("You may", [_action(one) for one in answer["actions"]])
+    yield from _part("Who did what", [_audit(one) for one in answer["audit"]])
     yield from _part("Events", [_event(one) for one in answer["events"]])
     yield from _part("Deliveries", [line for one in answer["deliveries"] for line in _delivery(one)])
+    yield from _part("Mails", [_mail(one) for one in answer["mails"]])
 
 
 def _part(title: str, lines: list[str]) -> Iterator[str]:
@@ -65,6 +71,25 @@ def _decision(one: dict[str, Any]) -> str:
     return f"{one['at']} {one['kind']} by {one['by']}{reason}"
 
 
+def _refund(one: dict[str, Any]) -> Iterator[str]:
+    to = one["address"] or "an address that is not known yet"
+    yield f"{one['id']}: {one['amount']} {one['asset']} on {one['chain']} to {to}, {one['state']}"
+    reason = f": {one['reason']}" if one["reason"] else ""
+    yield f"  asked for {one['requested_at']} by {one['by']}{reason}"
+    yield f"  {one['why']}"
+
+
+def _action(one: dict[str, Any]) -> str:
+    if one["possible"]:
+        return f"{one['action']}: {one['condition']}"
+    return f"not {one['action']}: {one['code']}"
+
+
+def _audit(one: dict[str, Any]) -> str:
+    reason = f": {one['reason']}" if one["reason"] else ""
+    return f"{one['at']} {one['action']} by {one['actor']}{reason}"
+
+
 def _event(one: dict[str, Any]) -> str:
     return f"{one['occurred_at']} {one['type']} (sequence {one['sequence']}, {one['id']})"
 
@@ -74,6 +99,11 @@ def _delivery(one: dict[str, Any]) -> Iterator[str]:
     yield f"{one['event_type']} to {one['webhook_id']}: {one['state']}{following} ({one['id']})"
     for attempt in one["history"]:
         yield f"  {attempt['at']} attempt {attempt['number']}: {outcome(attempt)}"
+
+
+def _mail(one: dict[str, Any]) -> str:
+    error = f", {one['error']}" if one["error"] else ""
+    return f"{one['created_at']} to {one['recipient']}: {one['state']}, {one['attempts']} attempts{error}"
 
 
 def outcome(attempt: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""`watcher invoice`: makes, lists and shows invoices."""
+"""`watcher invoice`: makes, lists and shows invoices. What is decided about them stands beside it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
-from watcher.cli import options, output
+from watcher.cli import decisions, options, output, refunds
 from watcher.cli.draft import draft
 from watcher.cli.names import flags
 
 app = typer.Typer(help="Invoices: the same as the HTTP API, for people.")
+app.command("accept")(decisions.accept)
+app.command("extend")(decisions.extend)
+app.command("cancel")(decisions.cancel)
+app.command("refund")(refunds.request)
 
 
 @app.command()
@@ -36,6 +40,15 @@ def create(  # noqa: PLR0913 - one for each of the terms
         str | None, typer.Option(metavar="PERCENT", help="Short by no more counts as paid.")
     ] = None,
     confirmations: Annotated[str | None, typer.Option(help="A number, safe or finalized.")] = None,
+    late: Annotated[str | None, typer.Option(help="Late money: hold, accept or refund.")] = None,
+    refund_address: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Where the payer wants money back.")
+    ] = None,
+    reminder_before: Annotated[
+        int | None, typer.Option(metavar="SECONDS", help="Before the deadline, if too little was seen.")
+    ] = None,
+    customer_email: Annotated[str | None, typer.Option(metavar="EMAIL", help="Who is reminded.")] = None,
+    language: Annotated[str | None, typer.Option(help='Of the mails, such as "en" or "fr".')] = None,
     webhook_url: Annotated[
         str | None, typer.Option(metavar="URL", help="Told of this invoice alone.")
     ] = None,
@@ -58,6 +71,8 @@ def create(  # noqa: PLR0913 - one for each of the terms
         "order_id": order_id,
     }
     terms |= {"description": description, "expires_in": expires_in, "webhook_url": webhook_url}
+    terms |= {"late": late, "refund_address": refund_address, "reminder_before": reminder_before}
+    terms |= {"customer_email": customer_email, "language": language}
     sent, names = draft(terms, option or [], tolerance_percent, confirmations, body)
     made = client.run(
         options.settings(context), lambda api: api.post("/v1/invoices", sent, names), introduce=True
@@ -134,7 +149,7 @@ def show(
 
 
 def _shown(found: dict[str, Any]) -> None:
-    names = ("id", "status", "exceptions", "order_id", "description")
+    names = ("id", "status", "exceptions", "needs_action", "order_id", "description", "link_id")
     times = ("created_at", "expires_at", "monitor_until", "paid_at", "closed_at")
     output.fields((name, found[name]) for name in (*names, *times, "checkout_url"))
     columns = ["chain", "asset", "address", "expected", "minimum", "seen", "confirmed", "missing", "excess"]
@@ -143,3 +158,7 @@ def _shown(found: dict[str, Any]) -> None:
     columns = ["chain", "asset", "amount", "status", "confirmations", "txid", "slot", "block_height", "late"]
     typer.echo()
     output.table(columns, [[one[name] for name in columns] for one in found["payments"]], "no payment")
+    if found["refunds"]:
+        columns = ["id", "state", "chain", "asset", "amount", "arrives", "address", "txid"]
+        typer.echo()
+        output.table(columns, [[one[name] for name in columns] for one in found["refunds"]])

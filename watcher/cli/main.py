@@ -11,16 +11,22 @@ import typer
 
 from watcher.cli import (
     addresses,
+    audit,
     check,
     daemon,
     deliveries,
     explain,
+    export,
     init,
     invoices,
     keys,
+    links,
     reconcile,
+    refunds,
     rescan,
     sandbox,
+    standings,
+    stats,
     webhooks,
 )
 from watcher.cli.failure import FAILED, WRONG_USAGE, Failure, one_line
@@ -42,9 +48,15 @@ app.command("run")(daemon.run)
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(keys.app, name="key")
 app.add_typer(invoices.app, name="invoice")
+app.add_typer(links.app, name="link")
+app.add_typer(refunds.app, name="refund")
+app.add_typer(standings.app, name="address")
 app.command("explain")(explain.explain)
 app.add_typer(webhooks.app, name="webhook")
 app.add_typer(deliveries.app, name="delivery")
+app.command("stats")(stats.stats)
+app.command("export")(export.export)
+app.command("audit")(audit.audit)
 app.command("rescan")(rescan.rescan)
 app.command("addresses")(addresses.addresses)
 app.command("reconcile")(reconcile.reconcile)

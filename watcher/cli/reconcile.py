@@ -138,9 +138,15 @@ def _difference(chain: str, one: Difference, decimals: int) -> dict[str, Any]:
         "recorded": shown(one.recorded),
         "seen": shown(one.seen),
         "height": one.height,
-        "invoice_id": one.invoice_id,
+        **_owner(one.owner),
         "detail": one.detail,
     }
+
+
+def _owner(owner: str | None) -> dict[str, str | None]:
+    """Tell whose it is: an invoice's, or a standing address's."""
+    standing = owner is not None and owner.startswith("adr_")
+    return {"invoice_id": None if standing else owner, "address_id": owner if standing else None}
 
 
 def _remedy(name: str, differences: list[Difference]) -> list[str]:
@@ -181,7 +187,7 @@ def _line(one: dict[str, Any]) -> str:
         " ".join(each for each in (one["txid"], one["slot"]) if each),
         ", ".join(amounts),
         f"block {one['height']}" if one["height"] is not None else "",
-        one["invoice_id"] or "no invoice",
+        one["invoice_id"] or one["address_id"] or "no invoice",
         one["detail"] or "",
     ]
     return "; ".join(word for word in words if word)

@@ -22,10 +22,13 @@ _UNREAD = {
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A watched address: its row number, whose it is, and the height above which it is read."""
+    """A watched address: its row number, whose it is, and the height above which it is read.
+
+    `owner` is the id of an invoice or of a standing address.
+    """
 
     id: int
-    invoice_id: str | None
+    owner: str | None
     from_height: int | None
 
 
@@ -41,7 +44,7 @@ class Row:
     standing: Standing
     height: int | None
     block: str | None
-    invoice_id: str | None
+    owner: str | None
 
     @property
     def is_mined(self) -> bool:
@@ -92,9 +95,7 @@ def known(extent: Mapping[str, Any], addresses: list[dict[str, Any]]) -> Known:
         Waiting(gap["from"], gap["to"], gap["after"], gap["upto"], GapReason(gap["reason"]))
         for gap in extent["gaps"]
     )
-    claims = {
-        each["address"]: Claim(each["id"], each["invoice_id"], each["from_height"]) for each in addresses
-    }
+    claims = {each["address"]: Claim(each["id"], _owner(each), each["from_height"]) for each in addresses}
     return Known(head["height"], head["hash"], claims, tuple(gaps))
 
 
@@ -109,5 +110,10 @@ def row(deposit: Mapping[str, Any]) -> Row:
         standing=Standing(deposit["standing"]),
         height=deposit["block_height"],
         block=deposit["block_hash"],
-        invoice_id=deposit["invoice_id"],
+        owner=_owner(deposit),
     )
+
+
+def _owner(item: Mapping[str, Any]) -> str | None:
+    owner: str | None = item["invoice_id"] or item["address_id"]
+    return owner

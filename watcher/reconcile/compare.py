@@ -46,7 +46,7 @@ class Difference:
     txid: str | None = None
     slot: str | None = None
     height: int | None = None
-    invoice_id: str | None = None
+    owner: str | None = None
     detail: str | None = None
 
 
@@ -180,7 +180,7 @@ def _miss(found: Comparison, known: Known, rules: Rules, seen: Sighting) -> None
         found.left_out[excuse] += 1
         return
     found.compared += 1
-    owner = known.claims[seen.address].invoice_id
+    owner = known.claims[seen.address].owner
     found.differences.append(
         Difference(
             Kind.MISSING,
@@ -212,7 +212,7 @@ def _doubt(found: Comparison, rules: Rules, row: Row) -> None:
             row.txid,
             row.slot,
             row.height,
-            row.invoice_id,
+            row.owner,
         )
     )
 
@@ -251,7 +251,7 @@ class Accounts:
             self.rules.coin,
             recorded,
             growth.amount,
-            invoice_id=self.known.claims[address].invoice_id,
+            owner=self.known.claims[address].owner,
             detail=f"all credits and the balance's growth since block {start}",
         )
 
@@ -270,6 +270,6 @@ def _both(kind: Kind, row: Row, seen: Sighting, detail: str | None = None) -> Di
         seen.txid,
         seen.slot,
         seen.height,
-        row.invoice_id,
+        row.owner,
         detail,
     )

@@ -13,6 +13,14 @@ down_revision = "0002"
 _KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _MOMENT = watcher.tables.Moment()
 _AMOUNT = watcher.tables.Amount(78)
+_REFUSE = "BEGIN SELECT RAISE(ABORT, 'the audit trail is only ever added to'); END"
+_TAKEN = "NEW.id IN (SELECT id FROM audit)"
+_ONLY_EVER_ADDED_TO = (
+    f"CREATE TRIGGER audit_kept BEFORE UPDATE ON audit {_REFUSE}",
+    f"CREATE TRIGGER audit_stays BEFORE DELETE ON audit {_REFUSE}",
+    # INSERT OR REPLACE deletes too, and asks no trigger about it
+    f"CREATE TRIGGER audit_grows BEFORE INSERT ON audit WHEN {_TAKEN} {_REFUSE}",
+)
 
 
 def upgrade() -> None:
@@ -27,6 +35,8 @@ def upgrade() -> None:
     op.create_index("ix_event_standing_id", "event", ["standing_id"])
     op.execute("ALTER TABLE delivery RENAME COLUMN invoice_id TO subject")
     op.add_column("deposit", sa.Column("told", sa.String(), nullable=True))
+    op.drop_index("deposit_address", "deposit")
+    op.create_index("deposit_address", "deposit", ["chain", "address", "settled"])
 
 
 def _standing() -> None:
@@ -38,6 +48,8 @@ def _standing() -> None:
         sa.Column("label", sa.String(), nullable=True),
         sa.Column("metadata_json", sa.Text(), nullable=False),
         sa.Column("confirmations", sa.String(), nullable=False),
+        sa.Column("from_height", sa.BigInteger(), nullable=False),
+        sa.Column("from_hash", sa.String(), nullable=False),
         sa.Column("created_at", _MOMENT, nullable=False),
         sa.Column("archived_at", _MOMENT, nullable=True),
         sa.Column("sequence", sa.Integer(), nullable=False),
@@ -49,6 +61,7 @@ def _standing() -> None:
     op.execute("ALTER TABLE address ADD COLUMN standing_id VARCHAR REFERENCES standing (id)")
     op.add_column("address", sa.Column("refund", sa.Boolean(), nullable=False, server_default=sa.text("0")))
     op.create_index("ix_address_standing_id", "address", ["standing_id"])
+    op.create_index("address_row", "address", ["chain", "id"])
 
 
 def _links() -> None:
@@ -81,6 +94,7 @@ def _refunds() -> None:
         sa.Column("by", sa.String(), nullable=False),
         sa.Column("at", _MOMENT, nullable=False),
         sa.Column("covers", sa.Text(), nullable=False),
+        sa.Column("settles", sa.Boolean(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("txid", sa.String(), nullable=True),
         sa.Column("sent_at", _MOMENT, nullable=True),
@@ -94,6 +108,7 @@ def _refunds() -> None:
     )
     op.create_index("ix_refund_invoice_id", "refund", ["invoice_id"])
     op.create_index("refund_address", "refund", ["chain", "address"])
+    op.create_index("refund_open", "refund", ["chain", "state"])
 
 
 def _mails() -> None:
@@ -130,6 +145,8 @@ def _audit() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("audit_subject", "audit", ["subject", "id"])
+    for trigger in _ONLY_EVER_ADDED_TO:
+        op.execute(trigger)
 
 
 def _invoices() -> None:
