@@ -147,10 +147,11 @@ async def _write(
     known = await _known(connection, chain, {t.txid for t in transfers})
     shown = await deposits_shown.of(connection, chain, {t.address for t in transfers}, branch)
     told = {(t.txid, t.slot) for t in transfers}
+    lost = {name: row for name, row in known.items() if row["standing"] == Standing.UNPLACED}
     changed: set[str] = set()
     new: list[Transfer] = []
     for transfer in unrepeated(transfers, known):
-        old = known.get((transfer.txid, transfer.slot)) or former(transfer, told, known)
+        old = known.get((transfer.txid, transfer.slot)) or former(transfer, told, lost)
         place = _place(transfer) | _judged(transfer, old)
         if not _concerns(transfer, shown) or (old is not None and not _moves(old, place)):
             continue
@@ -162,6 +163,7 @@ async def _write(
         else:
             row = old | place
             del known[old["txid"], old["slot"]]
+            lost.pop((old["txid"], old["slot"]), None)
             await connection.execute(update(DEPOSIT).where(DEPOSIT.c.id == old["id"]).values(**place))
         known[transfer.txid, transfer.slot] = row
     await attribute(connection, chain, new)

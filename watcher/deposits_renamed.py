@@ -41,16 +41,16 @@ def unrepeated(
 
 
 def former(
-    transfer: Transfer, told: Container[tuple[str, str]], known: Mapping[tuple[str, str], dict[str, Any]]
+    transfer: Transfer, told: Container[tuple[str, str]], lost: Mapping[tuple[str, str], dict[str, Any]]
 ) -> dict[str, Any] | None:
-    """Return what is recorded of a mined transfer under a name that is not `told`, and lost its place.
+    """Return what is recorded of a mined transfer under a name that is not `told`, among what lost its place.
 
     It came back under this name: as two, one would count without a place until it is known to be gone.
     """
     if transfer.block is None:
         return None
     credit = (transfer.txid, transfer.address, transfer.asset, transfer.amount, Standing.UNPLACED)
-    for name, row in known.items():
+    for name, row in lost.items():
         recorded = (row["txid"], row["address"], row["asset"], row["amount"], row["standing"])
         if name not in told and recorded == credit:
             return row
