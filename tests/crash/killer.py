@@ -50,12 +50,17 @@ ONCE = (
     "scan.opened",
     "drain.",
     "alarm.",
+    "balances.",
+    "mail.",
+    "mailed.",
 )
 """What a daemon passes once in a short life."""
 
 CROSSED = 5
 NEAR = 3.0
 """Seconds before a deadline from which on the daemon is kept dead."""
+FIRST = 12.0
+"""The same before the first such deadline: a short test must not miss the few that it has."""
 PATIENCE = 10.0
 """Seconds for a daemon that answers to reach its failpoint."""
 TRIES = 4
@@ -64,7 +69,7 @@ STORMS = 0.3
 """The share of the deaths at random moments that are asked for by SIGTERM, once or many times."""
 BOUND = 20.0
 """Seconds after which a daemon that was asked to end has ended: the sends under way get ten."""
-PLAIN = 4
+PLAIN = 8
 """Every so many starts are those of the installed command."""
 
 
@@ -91,10 +96,12 @@ class Killer:
             "standing.": self._standing,
             "webhook.": self._webhook,
             "request.": self._request,
+            "decision.": self._decide,
             "drain.": self._drain,
             "scan.forked": self._fork,
         }
         self._hook = ""
+        self._invoice = ""
 
     @property
     def total(self) -> int:
@@ -118,6 +125,10 @@ class Killer:
         status, made = await victim.ask("POST", "/v1/webhooks", hook)
         assert status == 201, made
         self._hook = made["id"]
+        asked = {"chain": "dev", "asset": "ETH", "amount": "1"}
+        status, made = await victim.ask("POST", "/v1/invoices", asked)
+        assert status == 201, made
+        self._invoice = made["id"]
         await victim.kill()
 
     async def rampage(self) -> None:
@@ -208,10 +219,10 @@ class Killer:
         """Stay dead while an invoice ends, a few times: nobody's timer is there to notice."""
         now = datetime.now(UTC)
         for order in self.town.merchant.orders:
-            if not (order.short and order.answer) or self.crossed >= CROSSED:
+            if not (order.short and order.answer) or order.wish == "extend" or self.crossed >= CROSSED:
                 continue
             left = (datetime.fromisoformat(order.answer["expires_at"]) - now).total_seconds()
-            if 0 < left < NEAR:
+            if 0 < left < (NEAR if self.crossed else FIRST):
                 await asyncio.sleep(left + 0.5)
                 self.crossed += 1
                 return
@@ -277,6 +288,9 @@ class Killer:
     async def _request(self) -> None:
         headers = {"Idempotency-Key": f"test-{self.total}"}
         await self.town.victim.ask("POST", f"/v1/webhooks/{self._hook}/test", {}, headers)
+
+    async def _decide(self) -> None:
+        await self.town.victim.ask("POST", f"/v1/invoices/{self._invoice}/extend", {"seconds": 60})
 
     async def _drain(self) -> None:
         """Ask it to end while the shop has not answered yet."""

@@ -19,8 +19,8 @@ REMINDED = 1
 """Seconds after the beginning."""
 LATE = 12.0
 """Seconds after its end from which on both daemons call money late: they made the invoice seconds apart."""
-_UNITS = {"ETH": 10**18, "USDT": 10**6, "LTC": 10**8}
-_CHAIN = {"ETH": "dev", "USDT": "dev", "LTC": "litecoin"}
+UNITS = {"ETH": 10**18, "USDT": 10**6, "LTC": 10**8}
+CHAIN = {"ETH": "dev", "USDT": "dev", "LTC": "litecoin"}
 
 
 @dataclass(slots=True)
@@ -40,6 +40,12 @@ class Order:
     linked: bool = False
     """Whether it comes by a payment link, which is made for it and may be used once."""
     tries: int = 0
+    wish: str = ""
+    """What the clerk decides about it once it is paid, or before, if it is to be cancelled; see Clerk."""
+    accepted: bool = False
+    """Whether the clerk first accepts what came of it, to give that back."""
+    decided: list[str] = field(default_factory=list)
+    """The audit trail's word for each decision that was answered, in order."""
     brought: list[str] = field(default_factory=list)
     answer: dict[str, Any] | None = None
     """What the killed daemon answered with 201."""
@@ -53,7 +59,7 @@ class Order:
 
     def body(self, addresses: list[str], hook: str) -> dict[str, Any]:
         options: list[dict[str, str]] = [
-            {"chain": _CHAIN[asset], "asset": asset, "amount": self.amount} for asset in self.assets
+            {"chain": CHAIN[asset], "asset": asset, "amount": self.amount} for asset in self.assets
         ]
         for option, address in zip(options, addresses, strict=False):
             option["address"] = address
@@ -70,38 +76,50 @@ class Order:
         found = []
         for after, number, part in self.pays:
             option = self.answer["options"][number]
-            whole = int(Decimal(option["amount"]) * _UNITS[option["asset"]])
+            whole = int(Decimal(option["amount"]) * UNITS[option["asset"]])
             found.append((after, option["asset"], option["address"], whole * part // 100))
         return found
 
 
-def invent(number: int, random: Random, *, short: bool, coins: bool = True) -> Order:
-    """Think of an order. `short`: it may end within the test; `coins`: also on litecoin."""
+_Pays = tuple[tuple[float, int, int], ...]
+
+
+def _plan(random: Random, last: int, *, short: bool) -> tuple[_Pays, str]:
+    """Choose when what is paid, and what is decided about it. `last`: the last option's number."""
+    plans: list[tuple[_Pays, tuple[str, ...]]]
+    if short:
+        plans = [
+            ((), ("", "extend")),
+            (((2.0, 0, 40),), ("", "extend", "return")),
+            (((3.0, 0, 100),), ("",)),
+            (((SHORT + LATE, 0, 100),), ("",)),
+            (((4.0, 0, 50), (SHORT + LATE, 0, 50)), ("",)),
+        ]
+    else:
+        plans = [
+            ((), ("cancel",)),
+            (((0.0, 0, 100),), ("", "", "cancel")),
+            (((0.5, 0, 100),), ("",)),
+            (((0.0, 0, 50), (1.5, last, 50)), ("",)),
+            (((1.0, 0, 100), (2.0, 0, 40)), ("", "return", "return", "withdraw")),
+            (((0.0, 0, 30),), ("", "extend", "accept", "accept and return", "accept and withdraw")),
+            (((0.0, 0, 60), (0.0, 0, 60)), ("", "return", "return", "withdraw")),
+        ]
+    pays, wishes = random.choice(plans)
+    return pays, random.choice(wishes)
+
+
+def invent(number: int, random: Random, *, short: bool, coins: bool = True, safe: bool = True) -> Order:
+    """Think of an order. `short`: it may end within the test; `coins`: also on litecoin.
+
+    `safe`: what is deep on litecoin stays there, so that it can be given back.
+    """
     choices = [("ETH",), ("USDT",), ("ETH", "USDT")] + ([("LTC",), ("LTC",), ("LTC", "ETH")] if coins else [])
     assets = random.choice(choices)
-    if short:
-        pays: tuple[tuple[float, int, int], ...] = random.choice(
-            [
-                (),
-                ((2.0, 0, 40),),
-                ((3.0, 0, 100),),
-                ((SHORT + LATE, 0, 100),),
-                ((4.0, 0, 50), (SHORT + LATE, 0, 50)),
-            ]
-        )
-    else:
-        last = len(assets) - 1
-        pays = random.choice(
-            [
-                ((0.0, 0, 100),),
-                ((0.5, 0, 100),),
-                ((0.0, 0, 50), (1.5, last, 50)),
-                ((1.0, 0, 100), (2.0, 0, 40)),
-                ((0.0, 0, 30),),
-                ((0.0, 0, 60), (0.0, 0, 60)),
-            ]
-        )
+    pays, wish = _plan(random, len(assets) - 1, short=short)
     linked = random.random() < 0.2
+    if not safe and assets[0] == "LTC" and wish.endswith(("return", "withdraw")):
+        wish = ""
     return Order(
         number=number,
         assets=assets,
@@ -113,6 +131,8 @@ def invent(number: int, random: Random, *, short: bool, coins: bool = True) -> O
         keyed=linked or random.random() < 0.7,
         linked=linked,
         mailed=not linked and random.random() < 0.5,
+        wish=wish.removeprefix("accept and "),
+        accepted=wish.startswith("accept and "),
     )
 
 

@@ -45,6 +45,21 @@ class EvmSide:
             return token.send(self.node, self.token, address, units)
         return self.node.send(address, units, sender=self._random.choice(self._accounts))
 
+    async def give_back(self, asset: str, address: str, units: int) -> str:
+        """Pay a refund."""
+        return await self.pay(asset, address, units)
+
+    async def depth(self, txid: str) -> int:
+        """Return a transaction's confirmations, -1 if it is gone for ever, or there is none."""
+        async with self._lock:
+            return await asyncio.to_thread(self._depth, txid)
+
+    def _depth(self, txid: str) -> int:
+        found = self.node.rpc("eth_getTransactionByHash", txid) if txid else None
+        if found is None:
+            return -1
+        return self.node.height - int(found["blockNumber"], 16) + 1 if found["blockNumber"] else 0
+
     async def mine(self) -> None:
         async with self._lock:
             await asyncio.to_thread(self.node.mine)
@@ -112,6 +127,19 @@ class LitecoinSide:
             txid = await asyncio.to_thread(self.node.pay, address, format_amount(units, 8))
             self._unconfirmed.append(txid)
             return txid
+
+    async def give_back(self, asset: str, address: str, units: int) -> str:
+        """Pay a refund, which is not replaced."""
+        del asset
+        async with self._lock:
+            return await asyncio.to_thread(self.node.pay, address, format_amount(units, 8))
+
+    async def depth(self, txid: str) -> int:
+        """Return a transaction's confirmations, -1 if there is none: the wallet forgets nothing."""
+        return await asyncio.to_thread(self._depth, txid)
+
+    def _depth(self, txid: str) -> int:
+        return int(self.node.rpc("gettransaction", txid)["confirmations"]) if txid else -1
 
     async def mine(self) -> None:
         async with self._lock:

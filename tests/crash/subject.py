@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 KILLED = -signal.SIGKILL
+KEY = "crash-test"
+"""The name of the API key."""
 _SERVER = """[server]
 port = {port}
 [database]
@@ -164,7 +166,7 @@ class Subject:
 
     async def make_key(self) -> None:
         """Have the command make an API key, with or without the daemon."""
-        words = ["--config", str(self.config), "key", "create", "crash-test", "--scope", "admin"]
+        words = ["--config", str(self.config), "key", "create", KEY, "--scope", "admin"]
         process = await asyncio.create_subprocess_exec(
             str(COMMAND), *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
         )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import verdict
+import verdict_clerk
 import verdict_patrons
 from killer import Killer
 from mail_office import open_office
@@ -161,6 +162,7 @@ async def _judge(town: Town, say: Callable[[str], None]) -> None:
     mails = verdict.reminded(its, town.office)
     await _on_the_chains(town, its)
     say(f"standing addresses: {dict(await verdict_patrons.patrons(town, its.events))}")
+    say(f"decisions: {dict(await verdict_clerk.decisions(town))}")
     say(f"{len(orders)} orders, compared: {dict(compared)}; heard: {dict(told)}")
     say(f"{own} own receivers, {mails} mails")
     assert compared["still"] > len(orders) / 4

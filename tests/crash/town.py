@@ -6,6 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+from clerk import Clerk
 from node_drivers import load
 from orders import LATE, SHORT, Merchant, invent
 from patrons import Patrons
@@ -26,8 +27,12 @@ if TYPE_CHECKING:
 
 STALLED = 3
 """Seconds without a block after which the shop is told; the load mines faster, but for when it means to."""
+BRISK, CALM = 0.2, 0.5
+"""Seconds between two looks at a chain, of the killed daemon, and of the one that has all the time."""
 AFTER = 1.0
 """Seconds from an invoice to its first payment: blocks count whole ones, and must not seem to be before."""
+PAYERS = 1_000_000
+"""From this number on the addresses are those that payers want money back to."""
 OPEN = 3
 """Customers at a time."""
 _CHAINS = """
@@ -37,9 +42,9 @@ chain_id = 31337
 native = "ETH"
 rpc = ["{evm.node.url}"]
 confirmations = 2
-poll_interval = 0.2
+poll_interval = {poll}
 stalled_after = {stalled}
-cross_check = 6
+cross_check = 3
 {evm_key}
 [[chains.dev.assets]]
 symbol = "USDT"
@@ -50,7 +55,7 @@ decimals = 6
 preset = "litecoin-regtest"
 rpc = ["{litecoin.node.url}"]
 confirmations = 1
-poll_interval = 0.2
+poll_interval = {poll}
 {litecoin_key}
 """
 _MAIL = """
@@ -82,13 +87,13 @@ class Town:
         self.victim = Subject(
             folder,
             "victim",
-            self._chains(*(f'xpub = "{key}"' for key in keys)) + _MAIL.format(port=office.port),
+            self._chains(BRISK, *(f'xpub = "{key}"' for key in keys)) + _MAIL.format(port=office.port),
             database=database("victim"),
             shop=f"{shop.url}/{MAIN}",
             nursery=nursery,
         )
         self.witness = Subject(
-            folder, "witness", self._chains("", ""), database=database("witness"), nursery=None
+            folder, "witness", self._chains(CALM, "", ""), database=database("witness"), nursery=None
         )
         self.merchant = Merchant(self.victim, self.witness, shop.url)
         self.patrons = Patrons(self.victim, (evm, litecoin), random)
@@ -103,15 +108,21 @@ class Town:
             load("litecoin", kind="bitcoin", rpc=[litecoin.node.url], coin="litecoin", network="regtest",
                  confirmations=1, xpub=account("m/84'/1'/7'", test=True), script="p2wpkh"),
         ]  # fmt: skip
+        self.clerk = Clerk(self.victim, self.witness, (evm, litecoin), self._fresh, random)
         self._selling = True
         self._customers: set[asyncio.Task[None]] = set()
         self._failed: list[asyncio.Task[None]] = []
         self._last_end = time.monotonic()
         self._tasks: list[asyncio.Task[None]] = []
 
-    def _chains(self, evm_key: str, litecoin_key: str) -> str:
+    def _chains(self, poll: float, evm_key: str, litecoin_key: str) -> str:
         return _CHAINS.format(
-            evm=self.evm, litecoin=self.litecoin, stalled=STALLED, evm_key=evm_key, litecoin_key=litecoin_key
+            evm=self.evm,
+            litecoin=self.litecoin,
+            stalled=STALLED,
+            poll=poll,
+            evm_key=evm_key,
+            litecoin_key=litecoin_key,
         )
 
     def grow(self) -> None:
@@ -191,13 +202,27 @@ class Town:
 
     def _invent(self, number: int) -> Order:
         short = time.monotonic() < self.short_until and self.random.random() < 0.4
-        order = invent(number, self.random, short=short, coins=not short or self.coins_may_be_short)
+        settled = self.coins_may_be_short
+        order = invent(number, self.random, short=short, coins=not short or settled, safe=settled)
         if order.keyed and not order.linked and self.random.random() < 0.3:
             order.brought = [self._own[asset == "LTC"].derive(number) for asset in order.assets]
         return order
 
+    def _fresh(self, chain: str, number: int) -> str:
+        """Return an address of a payer."""
+        return self._own[chain == "litecoin"].derive(PAYERS + number)
+
     async def _customer(self, order: Order) -> None:
         await self.merchant.sell(order)
+        if order.wish == "cancel":
+            await self.clerk.see_to(order)
+        await self._pay(order)
+        if order.wish == "extend":  # before it has ended, or after
+            await asyncio.sleep(self.random.choice([0.0, SHORT + LATE]) if order.short else 0.0)
+        if order.wish != "cancel":
+            await self.clerk.see_to(order)
+
+    async def _pay(self, order: Order) -> None:
         made = time.monotonic()
         if order.short:
             self._last_end = max(self._last_end, made + SHORT + LATE)

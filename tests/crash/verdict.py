@@ -10,6 +10,7 @@ by right, and are left out of the comparison with the other daemon, not out of t
   grew, as several payments may be seen at once; the order of payments among each other, and whether money is
   told to be late before or after it is confirmed;
 - reminders: who has paid before the dead daemon is back is not reminded any more;
+- whether an invoice ended before it was extended;
 - moments, identifiers, confirmations above those required, and `chain.*`, which tell of its own nights.
 """
 
@@ -18,7 +19,9 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from receiver import EXTRA, MAIN
@@ -38,9 +41,17 @@ _STATUS = {
     "invoice.paid": "paid",
     "invoice.underpaid": "underpaid",
     "invoice.expired": "expired",
+    "invoice.cancelled": "cancelled",
+    "invoice.refunding": "refunding",
+    "invoice.refunded": "refunded",
 }
-_GOING = {"payment.replaced", "payment.reverted", "invoice.reverted"}
+_QUIET = {"invoice.reverted", "invoice.extended", "refund.cancelled", "refund.reverted"}
+"""What may lead to another status without an event of its own."""
+_GOING = {"payment.replaced", "payment.reverted", "invoice.reverted", "refund.reverted"}
 _UNITS = {"ETH": 18, "USDT": 6, "LTC": 8}
+_REFUND = ("chain", "asset", "address", "amount", "txid", "state", "reason")
+SKEW = timedelta(seconds=60)
+"""How far the ends of an invoice may be apart that was extended after its end: from each daemon's own now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +99,8 @@ def sound(its: Books) -> None:
         _ends_at_status(invoice, trace)
         for payment in invoice["payments"]:
             _tells_once(payment, [e["type"] for e in trace if _is_of(e, payment)])
+        for refund in invoice["refunds"]:
+            _gives_back_once(refund, [e["type"] for e in trace if _is_about(e, refund)])
     addresses = Counter(
         (o["chain"], o["address"])
         for invoice in its.invoices.values()
@@ -100,13 +113,18 @@ def _is_of(event: dict[str, Any], payment: dict[str, Any]) -> bool:
     return (event["data"].get("payment") or {}).get("id") == payment["id"]
 
 
+def _is_about(event: dict[str, Any], refund: dict[str, Any]) -> bool:
+    return (event["data"].get("refund") or {}).get("id") == refund["id"]
+
+
 def _ends_at_status(invoice: dict[str, Any], trace: Sequence[dict[str, Any]]) -> None:
-    told = [e for e in trace if e["type"] in _STATUS or e["type"] == "invoice.reverted"]
+    told = [e for e in trace if e["type"] in _STATUS or e["type"] in _QUIET]
     status = "pending"
     if told:
         last = told[-1]
         status = _STATUS.get(last["type"], last["data"]["invoice"]["status"])
     assert status == invoice["status"], (invoice["id"], [e["type"] for e in trace])
+    assert status == trace[-1]["data"]["invoice"]["status"], (invoice["id"], [e["type"] for e in trace])
 
 
 def _tells_once(payment: dict[str, Any], types: Sequence[str]) -> None:
@@ -117,6 +135,15 @@ def _tells_once(payment: dict[str, Any], types: Sequence[str]) -> None:
         assert credited in (0, 1), (payment["id"], types)
     assert (payment["status"] == "confirmed") == bool(credited), (payment["id"], payment["status"], types)
     assert types[:1] == ["payment.detected"], (payment["id"], types)
+
+
+def _gives_back_once(refund: dict[str, Any], types: Sequence[str]) -> None:
+    """Requested once; withdrawn once or not at all; confirmed, and taken back, in turns."""
+    assert ["refund.requested"] == [t for t in types if t == "refund.requested"] == types[:1], (refund, types)
+    assert (refund["state"] == "cancelled") == types.count("refund.cancelled"), (refund, types)
+    confirmed = [t == "refund.confirmed" for t in types if t in {"refund.confirmed", "refund.reverted"}]
+    assert not any(a and b for a, b in pairwise(confirmed)), (refund, types)
+    assert (refund["state"] == "confirmed") == bool(confirmed and confirmed[-1]), (refund, types)
 
 
 # --- against the daemon that never died
@@ -130,12 +157,14 @@ def same(orders: Iterable[Order], its: Books, other: Books) -> Counter[str]:
         assert order.twin is not None
         one, two = its.invoices[order.answer["id"]], other.invoices[order.twin["id"]]
         assert _final(two) == _final(one), (order.name, one["id"])
+        assert abs(_life(one) - _life(two)) <= (SKEW if order.wish == "extend" else timedelta()), order.name
         traces = its.trace(one["id"]), other.trace(two["id"])
         if any(e["type"] in _GOING for trace in traces for e in trace):
             counted["moved"] += 1
             continue
         assert two["exceptions"] == one["exceptions"], order.name
         assert _essence(traces[1]) == _essence(traces[0]), (order.name, one["id"])
+        counted.update(order.decided)
         counted["still"] += 1
         counted[one["status"]] += 1
     return counted
@@ -159,24 +188,36 @@ def _final(invoice: dict[str, Any]) -> dict[str, Any]:
         "status": invoice["status"],
         "options": [{key: option[key] for key in sums} for option in invoice["options"]],
         "payments": sorted([str(p[key]) for key in facts] for p in living(invoice)),
+        "refunds": sorted([str(r[key]) for key in _REFUND] for r in invoice["refunds"]),
+        "needs_action": invoice["needs_action"],
         "exceptions": [each for each in invoice["exceptions"] if each != "reverted"],
     }
+
+
+def _life(invoice: dict[str, Any]) -> timedelta:
+    """Return the time from an invoice's beginning to its end, which both daemons know alike."""
+    return datetime.fromisoformat(invoice["expires_at"]) - datetime.fromisoformat(invoice["created_at"])
 
 
 def _essence(trace: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Return what timing may not change: each payment's events in order, the last status, what else was."""
     payments: dict[str, list[str]] = defaultdict(list)
+    refunds: dict[str, list[str]] = defaultdict(list)
     remarks: set[tuple[str, str]] = set()
+    extended = any(event["type"] == "invoice.extended" for event in trace)
     for event in trace:
         paid = event["data"]["payment"]
         if event["type"].startswith("payment."):
             payments[f"{paid['txid']} {paid['slot']}"].append(event["type"])
+        elif event["type"].startswith("refund."):
+            refunds[event["data"]["refund"]["address"]].append(event["type"])
         elif event["type"] not in {*_STATUS, "invoice.reminder"}:
             remarks.add((event["type"], paid["txid"] if paid else ""))
     return {
         "payments": payments,
+        "refunds": refunds,
         "remarks": remarks,
-        "last": [e["type"] for e in trace if e["type"] in _STATUS][-1:],
+        "last": [] if extended else [e["type"] for e in trace if e["type"] in _STATUS][-1:],
     }
 
 
