@@ -30,7 +30,11 @@ Amount = Annotated[
 """A decimal string in the asset's unit."""
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
-Text = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")]
+Text = Annotated[
+    str,
+    StringConstraints(max_length=500, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"),
+    in_words("is no text of up to 500 characters, none of them a control character"),
+]
 Url = Annotated[
     str,
     StringConstraints(max_length=2000, pattern=r"^https?://[^\s/?#]+[^\s]*$"),

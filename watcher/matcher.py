@@ -264,7 +264,7 @@ def _exceptions(invoice: Invoice, payments: Sequence[Payment], terms: _Terms) ->
     rules = {p.rule for p in payments}
     found = {
         Exceptional.OVERPAID: share_of(invoice, parts) > 1,
-        Exceptional.LATE: bool(rules & (HELD | {Rule.LATE_ACCEPTED})),
+        Exceptional.LATE: bool(rules & (HELD | {Rule.LATE_ACCEPTED, Rule.ACCEPTED})),
         Exceptional.REVERTED: invoice.reverted,
         Exceptional.WRONG_ASSET: Rule.WRONG_ASSET in rules,
         Exceptional.ACCEPTED: terms.accepted_at is not None,

@@ -23,7 +23,7 @@ from watcher.sandbox import token
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
     from pathlib import Path
 
     from daemon import Daemon
@@ -174,7 +174,7 @@ class Town:
             await self.daemon.start()
             await self.daemon.ready()
             waiting = {one: wish for one, wish in wishes.items() if wish is not Then.DEAD}
-            ripe = {one: wish for one, wish in waiting.items() if wish is Then.STARTED}
+            ripe = {one: waiting[one] for one in waiting if waiting[one] is Then.STARTED}
             if not ripe and not dead:
                 await asyncio.sleep(max(0.0, self.late_at - time.time()))
             if time.time() >= self.late_at:
@@ -183,7 +183,7 @@ class Town:
             rest = {one: wish for one, wish in waiting.items() if one not in ripe}
             wishes = dead | rest | await self._turn(ripe)
 
-    async def _turn(self, stories: dict[AsyncGenerator[Then], Then]) -> dict[AsyncGenerator[Then], Then]:
+    async def _turn(self, stories: Iterable[AsyncGenerator[Then]]) -> dict[AsyncGenerator[Then], Then]:
         wishes = {}
         for story in stories:
             try:

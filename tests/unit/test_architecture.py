@@ -228,11 +228,7 @@ def test_outgoing_connections_are_made_in_three_places() -> None:
 
 
 def test_mail_leaves_in_one_place() -> None:
-    importers = {
-        name
-        for name, source in sources().items()
-        if "aiosmtplib" in _imported(source)
-    }
+    importers = {name for name, source in sources().items() if "aiosmtplib" in _imported(source)}
 
     assert {"watcher.mail_server"} == importers
 

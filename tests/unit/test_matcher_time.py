@@ -141,12 +141,12 @@ from invoice_facts import (
         ),
         pytest.param(
             facts(deposit(99, arrived=LATE), resolutions=[accept(LATE)], seen=PAST),
-            "paid accepted",
+            "paid late accepted",
             id="late money that came until the acceptance counts",
         ),
         pytest.param(
             facts(deposit(arrived=MONITORED + 5), resolutions=[accept(MONITORED + 5)], seen=PAST),
-            "paid accepted",
+            "paid late accepted",
             id="money after monitoring, accepted",
         ),
         pytest.param(

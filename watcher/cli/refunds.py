@@ -143,6 +143,8 @@ def _show(invoice: str, one: dict[str, Any], psbt: Path | None, *, as_json: bool
             typer.echo(f"\nSign this elsewhere and send it, then: {_next(invoice, one)}")
             typer.echo("Its amounts are in base units.\n")
             output.fields(_signing(one["unsigned"], psbt))
+        elif one["state"] == "requested":
+            typer.echo(f"\nNothing was made to sign yet; make it: {_make(invoice, one)}")
     if psbt is not None:
         _write(invoice, one, psbt)
 
@@ -164,6 +166,11 @@ def _fields(one: dict[str, Any]) -> list[tuple[str, object]]:
 
 def _next(invoice: str, one: dict[str, Any]) -> str:
     return f"watcher refund sent {invoice} {one['id']} TXID"
+
+
+def _make(invoice: str, one: dict[str, Any]) -> str:
+    """Return how to ask what to sign for a refund that a policy requested."""
+    return f"watcher refund address {invoice} {one['id']}" + ("" if one["address"] else " ADDRESS")
 
 
 def _signing(unsigned: dict[str, Any], psbt: Path | None) -> list[tuple[str, object]]:
