@@ -6,8 +6,12 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from audit_decisions import Decisions
+from audit_standings import Receipts
 from books import Books, moment
-from naive import Coin, Reach, judge
+from naive import Coin, Reach
+from naive_refunds import Case, Verdict, state_of
+from wrong import Wrong
 
 if TYPE_CHECKING:
     import sqlite3
@@ -18,15 +22,11 @@ if TYPE_CHECKING:
     from books import Bill
     from branching_chain import BranchingChain
     from deployment import Deployment
-    from fake_chain import FakeBlock
+    from fake_chain import Credit, FakeBlock
 
 FLOATING = ("mempool", "unplaced")
 HOLDING = ("new_address", "missing", "quarantined")
 """Gaps that leave open what was paid."""
-
-
-class Wrong(AssertionError):  # noqa: N818 - the name says what it is
-    """The promise was broken."""
 
 
 class Audit:
@@ -34,12 +34,14 @@ class Audit:
 
     def __init__(self, deployment: Deployment, tally: Counter[str]) -> None:
         self._deployment = deployment
-        self._tally = tally
+        self.tally = tally
         self._seq = 0
         self._arrivals: dict[tuple[str, str, str], datetime] = {}
         self._proven: dict[str, datetime] = {}
         self._books: Books | None = None
         self._of = deployment.path
+        self._decisions = Decisions(self)
+        self._receipts = Receipts(self)
 
     def books(self) -> Books:
         if self._books is None or self._of != self._deployment.path:
@@ -60,13 +62,16 @@ class Audit:
         for name, row in books.chains().items():
             self._promise(name, row)
         events = books.rows("SELECT * FROM event WHERE seq > ? ORDER BY seq", self._seq)
-        if not events:
-            return
-        self._seq = events[-1]["seq"]
-        for event in events:
-            self._tally[f"event {event['type']}"] += 1
-            self._event(event)
         ids = {event["invoice_id"] for event in events if event["invoice_id"]}
+        ids |= self._decisions.decided(books)
+        if not events and not ids:
+            return
+        for event in events:
+            self._seq = event["seq"]
+            self.tally[f"event {event['type']}"] += 1
+            self._event(event)
+            self._receipts.event(event)
+            self._decisions.event(event)
         self._bills(books, books.bills(*ids) if ids else [])
 
     def _promise(self, name: str, row: sqlite3.Row) -> None:
@@ -78,18 +83,39 @@ class Audit:
         self._proven[name] = as_of
 
     def _event(self, event: sqlite3.Row) -> None:
-        if event["invoice_id"] is None:
-            return
         data = json.loads(event["body"])["data"]
-        numbers = {event["sequence"], data["sequence"], data["invoice"]["sequence"]}
+        subject = data.get("invoice") or data.get("address")
+        if not isinstance(subject, dict):
+            return
+        numbers = {event["sequence"], data["sequence"], subject["sequence"]}
         if len(numbers) != 1:
             raise Wrong(f"{event['type']} has the sequences {numbers}")
         paid = data["payment"]
         if paid is not None and paid["status"] in {"replaced", "reverted"}:
-            chain = self._deployment.chains[paid["chain"]]
-            seen = self._deployment.adapters[paid["chain"]].has_mempool
-            if seen and paid["txid"] not in chain.gone and not chain.transaction(paid["txid"]).maturity:
-                raise Wrong(f"{event['type']} is told of {paid['txid']}, which was there all the time")
+            self.was_gone(event["type"], paid["chain"], paid["txid"])
+
+    def was_gone(self, told: str, name: str, txid: str) -> None:
+        """Raise if a transaction is said to be gone that was there all the time."""
+        chain = self._deployment.chains[name]
+        seen = self._deployment.adapters[name].has_mempool
+        if seen and txid not in chain.gone and not chain.transaction(txid).maturity:
+            raise Wrong(f"{told} is told of {txid}, which was there all the time")
+
+    def credits_to(self, name: str, txid: str, address: str, asset: str) -> int:
+        """Return how many base units a transaction brings to an address."""
+        paid = self._deployment.chains[name].transaction(txid).credits
+        return sum(c.amount for c in paid if (c.address, c.asset) == (address, asset))
+
+    def credit(self, key: tuple[str, str, str]) -> Credit:
+        """Return what a transaction's slot pays."""
+        name, txid, slot = key
+        return self._deployment.chains[name].transaction(txid).credits[int(slot.removeprefix("vout:"))]
+
+    def reaches(self, books: Books) -> dict[str, Reach]:
+        return {name: reach(row) for name, row in books.chains().items()}
+
+    def now(self) -> datetime:
+        return self._deployment.clock()
 
     # --- after each step
 
@@ -98,13 +124,16 @@ class Audit:
         self._credits(books)
         bills = books.bills()
         self._bills(books, bills)
+        self._receipts.step(books)
+        self._decisions.alone(bills)
         for bill in bills:
-            self._tally[f"status {bill.status}"] += 1
+            self.tally[f"status {bill.status}"] += 1
 
     def _credits(self, books: Books) -> None:
         """Every mined credit of the ledger stands in the branch that it absorbed, every one of that in it."""
         rows = books.deposits()
         recorded = {(r["chain"], r["txid"], r["slot"]): r for r in rows}
+        self._payers(books, rows)
         for key, row in recorded.items():
             arrived = moment(row["arrived_at"])
             if self._arrivals.setdefault(key, arrived) != arrived:
@@ -120,10 +149,24 @@ class Audit:
             if name in open_:
                 continue
             for key, coin in true.items():
-                known = is_promised(shown.get((name, coin.address)), coin)
+                known = self._is_promised(shown.get((name, coin.address)), coin)
                 known = known and coin.amount >= self._dust(name, coin.asset)
                 if known and (key not in recorded or recorded[key]["standing"] != "mined"):
                     raise Wrong(f"{key} stands in block {coin.height} of {name} and is not recorded")
+
+    def _payers(self, books: Books, rows: Iterable[sqlite3.Row]) -> None:
+        """What comes to a payer is only recorded where it is said to refund something."""
+        payers = {place for place, row in books.addresses().items() if row["refund"]}
+        for row in rows:
+            place = (row["chain"], row["address"])
+            if place in payers and (*place, row["txid"]) not in self._decisions.named:
+                raise Wrong(f"{dict(row)} is recorded, and is the payer's own business")
+
+    def _is_promised(self, address: sqlite3.Row | None, coin: Coin) -> bool:
+        """Whether a credit has to be known by now; to a payer, only what is said to refund something."""
+        if address is not None and address["refund"]:
+            return self._decisions.is_promised(coin)
+        return is_promised(address, coin)
 
     def _dust(self, name: str, asset: str) -> int:
         return next(a.dust for a in self._deployment.adapters[name].assets() if a.symbol == asset)
@@ -131,19 +174,24 @@ class Audit:
     # --- statuses
 
     def _bills(self, books: Books, bills: Iterable[Bill]) -> None:
-        chains = books.chains()
-        reaches = {name: reach(row) for name, row in chains.items()}
+        reaches = self.reaches(books)
         held = {gap["chain"] for gap in books.gaps() if gap["reason"] in HOLDING}
-        coins = self._coins(books)
+        coins = self.coins(books)
         now = self._deployment.clock()
         for name, each in reaches.items():
             if each.as_of > now:
                 raise Wrong(f"{name} is proven beyond the present")
+        seen = {(r["chain"], r["txid"], r["address"], r["asset"]) for r in books.deposits()}
         for bill in bills:
             if held.isdisjoint(offer.chain for offer in bill.offers):
-                compare(bill, [c for c in coins if _is_for(bill, c)], reaches)
+                mine = [c for c in coins if is_for(bill, c)]
+                states = states_of(bill, coins, reaches, seen)
+                proven = self._decisions.told(bill, reaches)
+                self._decisions.check(bill, mine, proven, states)
+                compare(bill, Case(bill, mine, proven, states))
+            self._decisions.keep(bill)
 
-    def _coins(self, books: Books) -> list[Coin]:
+    def coins(self, books: Books) -> list[Coin]:
         """Return what stands according to the chains' absorbed branches and the ledger's mempool."""
         rows = {(r["chain"], r["txid"], r["slot"]): r for r in books.deposits()}
         coins = []
@@ -152,7 +200,7 @@ class Audit:
             for key, coin in credits_of(name, chain.branch(row["hash"])):
                 known = rows.pop(key, None)
                 if coin.amount >= self._dust(name, coin.asset):
-                    coins.append(coin if known is None else _arrived(coin, known))
+                    coins.append(coin if known is None else arrived(coin, known))
         return coins + [floating(row) for row in rows.values() if row["standing"] in FLOATING]
 
 
@@ -172,6 +220,8 @@ def credits_of(name: str, branch: Iterable[FakeBlock]) -> Iterable[tuple[tuple[s
                             block.ref.time,
                             block.ref.height,
                             tx.maturity,
+                            txid=tx.txid,
+                            slot=f"vout:{number}",
                         ),
                     )
 
@@ -192,31 +242,43 @@ def floating(row: sqlite3.Row) -> Coin:
     """Return an unconfirmed deposit of the ledger."""
     amount, arrived = int(row["amount"]), moment(row["arrived_at"])
     waits = row["standing"] == "unplaced" or row["risk"] is not None
-    return Coin(row["chain"], row["asset"], row["address"], amount, arrived, None, row["maturity"], waits)
+    coin = Coin(row["chain"], row["asset"], row["address"], amount, arrived, None, row["maturity"], waits)
+    return replace(coin, id=row["id"], txid=row["txid"], slot=row["slot"])
 
 
-REOPENED = {("expired", "pending"), ("underpaid", "partial")}
-"""A deadline that was proven on a branch that is gone: told is told, until something else happens to it."""
+def states_of(
+    bill: Bill, coins: Iterable[Coin], reaches: dict[str, Reach], seen: Iterable[tuple[str, str, str, str]]
+) -> dict[str, str]:
+    """Return how far each of an invoice's refunds is. `seen`: the credits that were ever recorded."""
+    states = {}
+    for debt in bill.debts:
+        key = (debt.chain, debt.txid, debt.address, debt.asset)
+        there = [c for c in coins if c.id and (c.chain, c.txid, c.address, c.asset) == key]
+        states[debt.id] = state_of(debt, there if key in seen else None, reaches.get(debt.chain))
+    return states
 
 
-def compare(bill: Bill, coins: list[Coin], reaches: dict[str, Reach], *, final: bool = False) -> None:
-    """Raise unless the invoice's row says what the coins say."""
-    verdict = judge(bill, coins, reaches)
-    if not final and (bill.status, verdict.status) in REOPENED:
-        verdict = replace(verdict, status=bill.status)
+def compare(bill: Bill, case: Case) -> None:
+    """Raise unless the invoice's row, and those of its refunds, say what the coins say."""
     seen = tuple(option["seen"] for option in json.loads(bill.decision)["options"])
-    found = (bill.status, bill.exceptions - {"reverted"}, seen)
-    expected = (verdict.status, verdict.exceptions, verdict.seen)
+    found = Verdict(bill.status, bill.exceptions - {"reverted"}, seen, bill.needs_action)
+    expected = case.verdict()
     if found != expected:
         raise Wrong(f"invoice {bill.id} is {found}, and should be {expected}")
+    states = {debt.id: debt.state for debt in bill.debts}
+    if states != case.states:
+        raise Wrong(f"the refunds of {bill.id} are {states}, and should be {case.states}")
+    wish = case.wish()
+    if wish is not None:
+        raise Wrong(f"invoice {bill.id} is {found}, and its policy still has to do {wish}")
 
 
-def _arrived(coin: Coin, row: sqlite3.Row) -> Coin:
-    arrived = moment(row["arrived_at"])
-    return Coin(coin.chain, coin.asset, coin.address, coin.amount, arrived, coin.height, coin.maturity)
+def arrived(coin: Coin, row: sqlite3.Row) -> Coin:
+    """Return a coin as it was recorded: under that name, and come at that moment."""
+    return replace(coin, arrived=moment(row["arrived_at"]), id=row["id"])
 
 
-def _is_for(bill: Bill, coin: Coin) -> bool:
+def is_for(bill: Bill, coin: Coin) -> bool:
     return any((o.chain, o.address) == (coin.chain, coin.address) for o in bill.offers)
 
 

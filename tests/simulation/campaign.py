@@ -62,12 +62,16 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Part:
-    """Seeds for one process, one after the other. `bug` is planted first; `enough` failures end it."""
+    """Seeds for one process, one after the other. `bug` is planted first; `enough` failures end it.
+
+    `often`: the family of operations that is to happen much.
+    """
 
     seeds: Sequence[int]
     steps: int
     bug: str | None = None
     enough: int = 5
+    often: str | None = None
 
 
 def play(part: Part) -> Outcome:
@@ -84,7 +88,7 @@ def play(part: Part) -> Outcome:
     outcome = Outcome()
     with planted.bug(part.bug):
         for seed in part.seeds:
-            story = simulate(seed, part.steps, memory() / str(seed))
+            story = simulate(seed, part.steps, memory() / str(seed), part.often)
             outcome.seeds += 1
             outcome.tally += story.tally
             outcome.stories[seed] = story.digest

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from inline_sqlite import Database, InlineStore
 from points import Died, Points
 from shops import Session, SimulatedSender
 from watcher.bus import Bus
+from watcher.customers import Customers
 from watcher.drafts import InvoiceDraft
 from watcher.ledger import Ledger
+from watcher.merchant import Desk, Merchant
+from watcher.merchant_refunds import Refunds
 from watcher.metrics import Metrics
 from watcher.notifier import Notifier, NotifierOptions
 from watcher.pace import Pace
@@ -67,7 +71,8 @@ class Deployment:
         self.deaths: list[str] = []
         self.observed: set[tuple[str, datetime]] = set()
         self.committed: Callable[[], None] = lambda: None
-        self.links = Links("http://shop.test", lambda option, _: f"fake:{option.address}", _decimals)
+        links = Links("http://shop.test", lambda option, _: f"fake:{option.address}", _decimals)
+        self.links = replace(links, mail=True)
         self._shops = shops
         self._dice = dice
         self._hurry = hurry
@@ -85,7 +90,7 @@ class Deployment:
         self.bus = Bus()
         self.ledger = NotingLedger(self.store, self.clock, self.links, self.bus)
         self.ledger.observed = self.observed
-        self.api = World.actions(self)  # type: ignore[arg-type] - has all that it takes
+        self._desks()
         self.scanners = {name: self._scanner(name) for name in self.chains}
         SimulatedSender.session = Session(self._shops, self.points)
         self.notifier = self._notifier()
@@ -155,13 +160,15 @@ class Deployment:
     async def invoice(self, **fields: Any) -> dict[str, Any]:
         return await self.api.create(InvoiceDraft.model_validate(fields))
 
-    async def resolve(self, invoice_id: str, kind: str, until: Any = None) -> None:
-        await World.resolve(self, _Named(invoice_id), kind, until)  # type: ignore[arg-type] - the same
-
-
-class _Named:
-    def __init__(self, invoice_id: str) -> None:
-        self.id = invoice_id
+    def _desks(self) -> None:
+        """Open everything that a merchant can ask something of."""
+        self.api = World.actions(self)  # type: ignore[arg-type] - has all that it takes
+        desk = Desk(self.store, self.clock, self.links, self.bus)
+        merchant, refunds = Merchant(desk), Refunds(desk, self.adapters)
+        self.accept, self.extend, self.cancel = merchant.accept, merchant.extend, merchant.cancel
+        self.refund, self.sent = refunds.refund, refunds.sent
+        self.destine, self.withdraw = refunds.destine, refunds.withdraw
+        self.customers = Customers(self.store, self.adapters, self.api._settings, self.clock)
 
 
 __all__ = ["Crashed", "Deployment", "Died"]

@@ -1,8 +1,8 @@
-"""What merchants and payers do: invoices, payments of every kind, decisions."""
+"""What payers do, and what makes them: invoices, and payments of every kind."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from fake_chain import COIN, TOKEN, Credit
@@ -22,6 +22,8 @@ async def invoice(run: Run) -> bool:
     """Ask for money on one chain."""
     name = run.chain()
     fields = _terms(run, name) | {"chain": name, "asset": run.dice.choice([COIN, COIN, TOKEN])}
+    if run.dice.random() < 0.5:
+        fields["refund_address"] = payer(run)
     await _create(run, fields | {"amount": str(run.dice.choice([1, 2, 10]))})
     return True
 
@@ -30,6 +32,8 @@ async def invoice_with_options(run: Run) -> bool:
     """Ask for money in any of two ways: on two chains, or in two assets of one."""
     ways = run.dice.choice([[("alpha", COIN), ("beta", COIN)], [("alpha", COIN), ("alpha", TOKEN)]])
     options = [{"chain": c, "asset": a, "amount": str(run.dice.choice([1, 3]))} for c, a in ways]
+    if run.dice.random() < 0.5:
+        options[0]["refund_address"] = payer(run)
     fields = _terms(run, None)
     await _create(run, fields | {"options": options})
     return True
@@ -40,7 +44,7 @@ async def invoice_for_own_address(run: Run) -> bool:
     name, address = run.chain(), f"fake1{90_000_000 + run.dice.randrange(10_000_000)}"
     chain = run.deployment.chains[name]
     for _ in range(run.dice.choice([0, 0, 1, 2])):
-        _send(run, name, [Credit(address, run.dice.choice([10**8, 5 * 10**7]))])
+        pay_to(run, name, [Credit(address, run.dice.choice([10**8, 5 * 10**7]))])
         if run.dice.random() < 0.5:
             chain.mine(1, only=chain.gather(lambda: True))
             chain.sweep()
@@ -55,7 +59,7 @@ async def money_meanwhile(run: Run) -> bool:
     chain = run.deployment.chains[name]
 
     def pay() -> None:
-        _send(run, name, [Credit(address, 10**8)])
+        pay_to(run, name, [Credit(address, 10**8)])
         chain.mine(1, only=chain.gather(lambda: True))
         chain.sweep()
         run.deployment.bus.scan[name].set()
@@ -75,18 +79,41 @@ def _terms(run: Run, name: str | None) -> dict[str, Any]:
         "expires_in": dice.choice([60, 120, 300]),
         "monitor_for": dice.choice([0, 60, 600]),
         "confirmations": dice.choice(counts),
-        "late": dice.choice(["hold", "accept"]),
+        "late": dice.choice(["hold", "accept", "refund"]),
         "tolerance": {"percent": dice.choice(["0", "5"])},
+        "reminder_before": dice.choice([0, 20, 50]),
     }
+    if dice.random() < 0.6:
+        terms["policy"] = _policy(run)
+    if dice.random() < 0.3:
+        terms["customer_email"] = "payer@shop.test"
     return terms | ({"webhook_url": OWN} if dice.random() < 0.2 else {})
 
 
-async def _create(run: Run, fields: dict[str, Any]) -> None:
+def _policy(run: Run) -> dict[str, Any]:
+    """Let some of it happen by itself."""
+    dice = run.dice
+    return {
+        "accept_percent": dice.choice([None, "50", "90"]),
+        "extend": dice.choice([0, 60, 90]),
+        "underpaid": dice.choice(["hold", "refund"]),
+        "overpaid": dice.choice(["keep", "hold", "refund"]),
+        "wrong_asset": dice.choice(["hold", "refund"]),
+    }
+
+
+async def _create(run: Run, fields: dict[str, Any]) -> dict[str, Any]:
     made = await run.deployment.invoice(**fields)
     run.note(f"invoice {made['id']} {fields}")
+    return made
 
 
 # --- payments
+
+
+def payer(run: Run) -> str:
+    """Return an address of a payer's; some have several refunds."""
+    return f"fake1{70_000_000 + run.dice.choice([run.dice.randrange(10_000_000), 1, 2])}"
 
 
 def _bill(run: Run) -> Bill | None:
@@ -113,16 +140,32 @@ def _paying(kind: str) -> Any:
         if bill is None:
             return False
         offer = run.dice.choice(bill.offers)
-        _send(run, offer.chain, [Credit(offer.address, _amount(run, offer, kind), offer.asset)])
+        pay_to(run, offer.chain, [Credit(offer.address, _amount(run, offer, kind), offer.asset)])
         return True
 
     return pay
 
 
-def _send(run: Run, name: str, paid: list[Credit], **options: Any) -> str:
+def pay_to(run: Run, name: str, paid: list[Credit], **options: Any) -> str:
+    """Put a transaction into a chain's pool."""
     txid = run.deployment.chains[name].send(paid, **options)
     run.note(f"{name}: {txid[:8]} pays {[(c.address[-3:], c.amount, c.asset) for c in paid]}")
     return txid
+
+
+async def pay_and_bury(run: Run) -> bool:
+    """Pay, and let so many blocks come that nobody doubts it."""
+    bill = _bill(run)
+    if bill is None:
+        return False
+    offer = run.dice.choice(bill.offers)
+    amount = _amount(run, offer, run.dice.choice(["right", "right", "short", "over"]))
+    pay_to(run, offer.chain, [Credit(offer.address, amount, offer.asset)])
+    chain = run.deployment.chains[offer.chain]
+    chain.mine(1, only=chain.gather(lambda: True))
+    chain.sweep()
+    chain.mine(3)
+    return True
 
 
 async def pay_several(run: Run) -> bool:
@@ -132,12 +175,13 @@ async def pay_several(run: Run) -> bool:
     if not offers:
         return False
     chosen = [run.dice.choice(offers) for _ in range(run.dice.randrange(2, 5))]
-    _send(run, "alpha", [Credit(o.address, o.amount // run.dice.choice([1, 2]), o.asset) for o in chosen])
+    pay_to(run, "alpha", [Credit(o.address, o.amount // run.dice.choice([1, 2]), o.asset) for o in chosen])
     return True
 
 
 async def pay_wrong_asset(run: Run) -> bool:
-    bill = _bill(run)
+    returned = [bill for bill in run.audit.books().bills() if bill.usage.wrong_asset == "refund"]
+    bill = run.dice.choice(returned) if returned and run.dice.random() < 0.5 else _bill(run)
     if bill is None:
         return False
     offer = run.dice.choice(bill.offers)
@@ -145,7 +189,7 @@ async def pay_wrong_asset(run: Run) -> bool:
     wanted = {(o.chain, o.address, o.asset) for o in bill.offers}
     if (offer.chain, offer.address, other) in wanted:
         return False
-    _send(run, offer.chain, [Credit(offer.address, 5000, other)])
+    pay_to(run, offer.chain, [Credit(offer.address, 5000, other)])
     return True
 
 
@@ -156,8 +200,54 @@ async def pay_late(run: Run) -> bool:
     if not late:
         return False
     offer = run.dice.choice(run.dice.choice(late).offers)
-    _send(run, offer.chain, [Credit(offer.address, offer.amount, offer.asset)])
+    pay_to(run, offer.chain, [Credit(offer.address, offer.amount, offer.asset)])
     return True
+
+
+async def pay_by_the_deadline(run: Run) -> bool:
+    """Pay at the last moment: it passes before a block comes."""
+    now = run.deployment.clock()
+    open_ = [bill for bill in run.audit.books().bills() if bill.status in {"pending", "partial"}]
+    if not open_:
+        return False
+    bill = run.dice.choice([b for b in open_ if b.usage.accept or b.usage.extend] or open_)
+    offer = run.dice.choice(bill.offers)
+    amount = run.dice.choice([offer.amount, offer.amount * 93 // 100, offer.amount * 60 // 100])
+    pay_to(run, offer.chain, [Credit(offer.address, amount, offer.asset)])
+    left = (max([bill.expires_at, *(w.until for w in bill.words if w.until)]) - now).total_seconds()
+    if 0 < left < 400:
+        run.deployment.clock.advance(left + 1)
+    return True
+
+
+async def part_at_the_deadline(run: Run) -> bool:
+    """Pay a part that the policy accepts once it is confirmed; the deadline passes before a block comes."""
+    terms = {"chain": "alpha", "asset": COIN, "amount": "1", "expires_in": 60, "confirmations": 2}
+    offer = await _made(run, terms | {"policy": {"accept_percent": "50"}})
+    pay_to(run, "alpha", [Credit(offer.address, offer.amount * 60 // 100, COIN)])
+    await asyncio.sleep(16)
+    run.deployment.clock.advance(50)
+    return True
+
+
+async def unasked_money(run: Run) -> bool:
+    """Pay nothing but what was not asked for, mostly where it goes back; blocks come, one by one."""
+    name = run.chain()
+    policy = {"wrong_asset": run.dice.choice(["refund", "refund", "hold"])}
+    terms = {"chain": name, "asset": COIN, "amount": "1", "expires_in": 3600, "confirmations": 3}
+    offer = await _made(run, terms | {"policy": policy})
+    pay_to(run, name, [Credit(offer.address, 5000, TOKEN)])
+    chain = run.deployment.chains[name]
+    for _ in range(4):
+        chain.mine(1, only=chain.gather(lambda: True))
+        chain.sweep()
+        await asyncio.sleep(16)
+    return True
+
+
+async def _made(run: Run, fields: dict[str, Any]) -> Offer:
+    made = await _create(run, fields)
+    return run.audit.books().bills(made["id"])[0].offers[0]
 
 
 async def pay_nothing(run: Run) -> bool:
@@ -165,7 +255,7 @@ async def pay_nothing(run: Run) -> bool:
     bill = _bill(run)
     if bill is None:
         return False
-    _send(run, bill.offers[0].chain, [Credit(bill.offers[0].address, 0, bill.offers[0].asset)])
+    pay_to(run, bill.offers[0].chain, [Credit(bill.offers[0].address, 0, bill.offers[0].asset)])
     return True
 
 
@@ -176,7 +266,7 @@ async def pay_by_coinbase(run: Run) -> bool:
         return False
     offer = run.dice.choice(bill.offers)
     chain = run.deployment.chains[offer.chain]
-    reward = _send(run, offer.chain, [Credit(offer.address, offer.amount, offer.asset)], maturity=4)
+    reward = pay_to(run, offer.chain, [Credit(offer.address, offer.amount, offer.asset)], maturity=4)
     chain.mine(1, only=[reward])
     chain.sweep()
     return True
@@ -190,30 +280,9 @@ async def spend_unconfirmed(run: Run) -> bool:
     if not offers or not chain.pool:
         return False
     outpoint = f"{run.dice.choice(list(chain.pool))}:0"
-    _send(run, name, [Credit(offers[0].address, offers[0].amount, offers[0].asset)], spends=(outpoint,))
+    pay_to(run, name, [Credit(offers[0].address, offers[0].amount, offers[0].asset)], spends=(outpoint,))
     chain.sweep()
     return True
-
-
-# --- decisions
-
-
-def _deciding(kind: str, *statuses: str) -> Any:
-    async def decide(run: Run) -> bool:
-        bills = [bill for bill in run.audit.books().bills() if _may(bill, statuses)]
-        if not bills:
-            return False
-        bill = run.dice.choice(bills)
-        until = run.deployment.clock() + timedelta(seconds=run.dice.choice([60, 300]))
-        run.note(f"{kind} {bill.id}")
-        await run.deployment.resolve(bill.id, kind, until if kind == "extend" else None)
-        return True
-
-    return decide
-
-
-def _may(bill: Bill, statuses: tuple[str, ...]) -> bool:
-    return bill.status in statuses
 
 
 PAYMENTS = {
@@ -222,16 +291,17 @@ PAYMENTS = {
     "invoice for an address of one's own": (2, invoice_for_own_address),
     "pay while the invoice is made": (2, money_meanwhile),
     "pay": (10, _paying("right")),
+    "pay, and many blocks": (6, pay_and_bury),
     "pay short": (6, _paying("short")),
     "pay over": (2, _paying("over")),
     "pay dust": (2, _paying("dust")),
     "pay nothing": (1, pay_nothing),
     "pay several in one transaction": (3, pay_several),
-    "pay in the wrong asset": (2, pay_wrong_asset),
+    "pay in the wrong asset": (3, pay_wrong_asset),
+    "pay by the deadline": (2, pay_by_the_deadline),
+    "pay a part at the deadline": (1, part_at_the_deadline),
+    "pay what nobody asked for": (1, unasked_money),
     "pay late": (3, pay_late),
     "pay by coinbase": (2, pay_by_coinbase),
     "pay with unconfirmed money": (2, spend_unconfirmed),
-    "accept": (1, _deciding("accept", "partial", "underpaid", "pending", "expired", "cancelled")),
-    "extend": (2, _deciding("extend", "pending", "partial", "underpaid", "expired")),
-    "cancel": (1, _deciding("cancel", "pending")),
 }

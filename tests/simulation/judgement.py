@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from audit import Wrong, compare, credits_of, is_promised, reach
+from audit import arrived, compare, credits_of, is_for, is_promised, reach, states_of
 from books import moment
+from judgement_merchant import answers, payers
 from naive import deadline_of
-from shops import invoice_of
+from naive_refunds import Case
+from shops import subject_of
+from wrong import Wrong
 
 if TYPE_CHECKING:
     import sqlite3
@@ -36,8 +38,9 @@ async def final(run: Run) -> None:
     _statuses(run, books, bills)
     for bill in bills:
         run.tally[f"ends {bill.status}"] += 1
-    _events(books, bills)
+    _events(books)
     _deliveries(run, books)
+    answers(run, books, bills)
 
 
 # --- credits and statuses
@@ -51,7 +54,9 @@ def _standing(run: Run, books: Books) -> dict[tuple[str, str, str], Coin]:
         key: coin
         for name, chain in run.deployment.chains.items()
         for key, coin in credits_of(name, chain.blocks)
-        if is_promised(shown.get((name, coin.address)), coin) and coin.amount >= dust[name][coin.asset]
+        if is_promised(shown.get((name, coin.address)), coin)
+        and coin.amount >= dust[name][coin.asset]
+        and (name, coin.address) not in payers(books)
     }
 
 
@@ -60,7 +65,8 @@ def _credits(run: Run, books: Books) -> None:
     expected = {key: (c.asset, c.address, c.amount, c.height) for key, c in _standing(run, books).items()}
     found = {}
     for row in books.deposits():
-        if row["standing"] in {"mined", "mempool", "unplaced"}:
+        ours = (row["chain"], row["address"]) not in payers(books)
+        if ours and row["standing"] in {"mined", "mempool", "unplaced"}:
             key = (row["chain"], row["txid"], row["slot"])
             if key in found:
                 raise Wrong(f"{key} is counted twice")
@@ -74,17 +80,21 @@ def _credits(run: Run, books: Books) -> None:
 
 def _statuses(run: Run, books: Books, bills: list[Bill]) -> None:
     reaches = {name: reach(row) for name, row in books.chains().items()}
-    arrived = {(r["chain"], r["txid"], r["slot"]): moment(r["arrived_at"]) for r in books.deposits()}
+    rows = {(r["chain"], r["txid"], r["slot"]): r for r in books.deposits()}
+    seen = {(r["chain"], r["txid"], r["address"], r["asset"]) for r in rows.values()}
     coins = []
     shown = books.addresses()
     for name, chain in run.deployment.chains.items():
         for key, coin in credits_of(name, chain.blocks):
-            if key in arrived and (name, coin.address) in shown:
-                _check_arrival(run, key, arrived[key], shown[name, coin.address])
-                coins.append(replace(coin, arrived=arrived[key]))
+            if key in rows and (name, coin.address) in shown:
+                if not shown[name, coin.address]["refund"]:
+                    _check_arrival(run, key, moment(rows[key]["arrived_at"]), shown[name, coin.address])
+                coins.append(arrived(coin, rows[key]))
     for bill in bills:
-        places = {(o.chain, o.address) for o in bill.offers}
-        compare(bill, [c for c in coins if (c.chain, c.address) in places], reaches, final=True)
+        states = states_of(bill, coins, reaches, seen)
+        compare(bill, Case(bill, [c for c in coins if is_for(bill, c)], reaches, states))
+        for state in states.values():
+            run.tally[f"refund ends {state}"] += 1
         for name in {o.chain for o in bill.offers}:
             if bill.status in {"pending", "partial"} and reaches[name].as_of > deadline_of(bill):
                 run.tally["deadline passed on one chain alone"] += 1
@@ -123,14 +133,16 @@ def _check_arrival(run: Run, key: tuple[str, str, str], arrived: datetime, addre
 # --- events
 
 
-def _events(books: Books, bills: list[Bill]) -> None:
-    """The events of each invoice are numbered without a hole, in the order in which they were written."""
+def _events(books: Books) -> None:
+    """The events of each subject are numbered without a hole, in the order in which they were written."""
     numbers: dict[str, list[int]] = defaultdict(list)
-    for row in books.rows("SELECT invoice_id, sequence FROM event WHERE invoice_id IS NOT NULL ORDER BY seq"):
-        numbers[row["invoice_id"]].append(row["sequence"])
-    for bill in bills:
-        if numbers[bill.id] != list(range(1, bill.sequence + 1)):
-            raise Wrong(f"{bill.id} has the events {numbers[bill.id]}, and counts {bill.sequence}")
+    told = "SELECT coalesce(invoice_id, standing_id) AS subject, sequence FROM event ORDER BY seq"
+    for row in books.rows(told):
+        numbers[row["subject"]].append(row["sequence"])
+    counted = books.rows("SELECT id, sequence FROM invoice UNION ALL SELECT id, sequence FROM standing")
+    for row in counted:
+        if numbers[row["id"]] != list(range(1, row["sequence"] + 1)):
+            raise Wrong(f"{row['id']} has the events {numbers[row['id']]}, and counts {row['sequence']}")
 
 
 def _deliveries(run: Run, books: Books) -> None:
@@ -163,7 +175,7 @@ def _order(run: Run, log: list[Arrival]) -> None:
     """No event goes before an earlier one of its invoice that was not taken, unless that keeps failing."""
     tried: dict[str, dict[int, list[Arrival]]] = defaultdict(lambda: defaultdict(list))
     for arrival in log:
-        invoice, number = invoice_of(arrival.body)
+        invoice, number = subject_of(arrival.body)
         if invoice is None:
             continue
         for earlier in range(1, number):

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from watcher import claims, decisions, deposits, deposits_gone, ledger, matcher, outbox, results
+import planted_merchant
+from watcher import claims, decisions_saved, deposits, deposits_gone, ledger, matcher, outbox, results
 from watcher.sending import Sender
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def expired_by_wall_clock() -> tuple[Any, str, Any]:
 
 
 def unconfirmed_is_paid() -> tuple[Any, str, Any]:
-    return matcher, "_deep", lambda *_: True
+    return matcher, "is_deep", lambda *_: True
 
 
 def event_is_skipped() -> tuple[Any, str, Any]:
@@ -119,7 +120,7 @@ def event_is_not_written() -> tuple[Any, str, Any]:
         kept = [event for event in events if event.type != "payment.confirmed"]
         return await right(conn, kept, now) if kept else []
 
-    return decisions.outbox, "publish", broken
+    return decisions_saved.outbox, "publish", broken
 
 
 def mempool_is_never_dropped() -> tuple[Any, str, Any]:
@@ -163,5 +164,6 @@ BUGS: dict[str, Callable[[], tuple[Any, str, Any]]] = {
         mempool_is_never_dropped,
         gap_is_not_noted,
         claims_are_kept,
+        *planted_merchant.BUGS,
     )
 }

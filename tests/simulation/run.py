@@ -15,7 +15,8 @@ from branching_chain import BranchingChain
 from deployment import Deployment
 from healing import heal
 from judgement import final
-from operations import OPERATIONS
+from merchant_requests import Requests
+from operations import FAMILIES, OFTEN, OPERATIONS
 from points import Died
 from seeded import plant
 from shaky_adapter import ShakyAdapter
@@ -44,6 +45,9 @@ class Run:
     audit: Audit
     tally: Counter[str]
     trace: list[str] = field(default_factory=list)
+    requests: Requests = field(default_factory=Requests)
+    untold: list[tuple[str, str, str]] = field(default_factory=list)
+    """Refunds that were sent and not told yet: invoice, refund, transaction."""
 
     def chain(self) -> str:
         """Return the name of any chain."""
@@ -64,15 +68,15 @@ class Story:
     error: BaseException | None
 
 
-def simulate(seed: int, steps: int, folder: Path) -> Story:
-    """Run one seed in a folder of its own."""
+def simulate(seed: int, steps: int, folder: Path, often: str | None = None) -> Story:
+    """Run one seed in a folder of its own. `often`: the family of operations that is to happen much."""
     loop = VirtualLoop()
     asyncio.set_event_loop(loop)
     folder.mkdir()
     run = _world(seed, loop, folder)
     error: BaseException | None = None
     try:
-        loop.run_until_complete(_play(run, steps))
+        loop.run_until_complete(_play(run, steps, often))
     except Exception as failure:  # noqa: BLE001 - whatever it is, the seed has to be told
         error = failure
     finally:
@@ -127,12 +131,11 @@ def _chains(deployment: Deployment, dice: Random) -> None:
         )
 
 
-async def _play(run: Run, steps: int) -> None:
+async def _play(run: Run, steps: int, often: str | None) -> None:
     run.deployment.start()
     try:
         await asyncio.sleep(10)
-        weights = [weight * run.dice.choice([0, 1, 1, 3]) for weight, _ in OPERATIONS.values()]
-        weights[0] = OPERATIONS["invoice"][0]
+        weights = _weights(run, often)
         for _ in range(steps):
             name = run.dice.choices(list(OPERATIONS), weights)[0]
             await _step(run, name)
@@ -142,6 +145,19 @@ async def _play(run: Run, steps: int) -> None:
         await final(run)
     finally:
         await run.deployment.stop()
+
+
+def _weights(run: Run, often: str | None) -> list[float]:
+    """Return how likely each operation is in this seed: some never happen, one family may happen much."""
+    family = run.dice.choice(OFTEN)
+    much = FAMILIES[often or family]
+    weights = {
+        name: weight * run.dice.choice([0, 1, 1, 3]) * (4 if name in much else 1)
+        for name, (weight, _) in OPERATIONS.items()
+    }
+    if often:
+        weights |= {name: OPERATIONS[name][0] * 8 for name in much}
+    return list((weights | {"invoice": OPERATIONS["invoice"][0]}).values())
 
 
 async def _step(run: Run, name: str) -> None:

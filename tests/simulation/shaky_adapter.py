@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from chains.base import BlockRef, Holding
+    from chains.base import BlockRef, Coin, Holding, Located, Unsigned
     from points import Points
 
 
@@ -103,3 +103,11 @@ class ShakyAdapter(FakeAdapter):
     async def holdings(self, first: BlockRef, last: BlockRef, addresses: Sequence[str]) -> Sequence[Holding]:
         await self.points.meet("holdings")
         return await super().holdings(first, last, addresses)
+
+    async def unsigned(self, coins: Sequence[Coin], address: str, asset: str, amount: int) -> Unsigned:
+        await self.points.meet("unsigned")
+        return await super().unsigned(coins, address, asset, amount)
+
+    async def locate(self, txid: str, address: str) -> Located | None:
+        await self.points.meet("locate")
+        return await super().locate(txid, address)

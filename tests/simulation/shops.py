@@ -146,7 +146,8 @@ def _verify(event_id: str, body: bytes, headers: Mapping[str, str]) -> None:
     assert Webhook(SECRET).sign(event_id, at, body.decode()) == headers["webhook-signature"]
 
 
-def invoice_of(body: bytes) -> tuple[str | None, int]:
-    """Return whose event this is, and its place among that invoice's."""
+def subject_of(body: bytes) -> tuple[str | None, int]:
+    """Return whose event this is, an invoice's or a standing address's, and its place among theirs."""
     data = json.loads(body)["data"]
-    return data.get("invoice", {}).get("id"), data.get("sequence", 0)
+    whose = data.get("invoice") or data.get("address") or {}
+    return whose.get("id"), data.get("sequence", 0)
