@@ -36,10 +36,14 @@ EARLIER = timedelta(hours=3)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a transaction was found, None if nowhere, and the height that was absorbed before."""
+    """Where a transaction was found, None if nowhere, and the height that was absorbed before.
+
+    `asked`: a node answered, so that on a chain that remembers its transactions "nowhere" means what it says.
+    """
 
     located: Located | None
     absorbed: int
+    asked: bool = True
 
 
 async def locate(adapter: ChainAdapter, store: Store, refund: Refund, txid: str) -> Place:
@@ -51,7 +55,7 @@ async def locate(adapter: ChainAdapter, store: Store, refund: Refund, txid: str)
     except NodeMisbehaved as error:
         raise Refused("chain_not_ready", f"{refund.chain}: {error}", status=503) from error
     except ChainError:
-        located = None  # the scanner finds it when the node is back
+        return Place(None, absorbed, asked=False)  # the scanner finds it when the node is back
     if located is not None and located.transfers is not None:
         _check(refund, located.transfers)
     return Place(located, absorbed)
@@ -80,7 +84,7 @@ async def record(
     located = place.located
     if located is not None and located.block is not None:
         await _read_again(connection, refund, row, located.block.height, located.block.height)
-    elif located is not None or not adapter.has_mempool:
+    elif located is not None or (place.asked and not adapter.has_mempool):
         await _read_again(connection, refund, row, place.absorbed + 1)  # mined while it was looked for
     else:
         await _read_again(connection, refund, row, await _since(connection, refund))

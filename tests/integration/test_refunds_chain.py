@@ -143,14 +143,21 @@ async def test_a_transaction_that_was_mined_before_it_is_told_is_found_in_the_bl
     assert ["sent" if deep == 0 else "confirmed"] == await one.states()
 
 
-async def test_a_transaction_that_the_node_cannot_tell_of_is_found_by_reading_again(world: World) -> None:
+@pytest.mark.parametrize("has_mempool", [True, False])
+async def test_a_transaction_that_the_node_cannot_tell_of_is_found_by_reading_again(
+    world: World, *, has_mempool: bool
+) -> None:
     """The node was down while it was told, and the blocks that hold it were absorbed before."""
-    one, refund = await owed(world)
-    txid = world.chains["fake"].pay(payer(), PAID)
+    world.add(has_mempool=has_mempool)
+    await world.scan()
+    one = await till(world)
+    await pay(one, 1)
+    refund = await one.refund()
+    txid = world.chains["fake"].pay(payer(), COIN)
     await world.mine(2)
     world.adapters["fake"].faults.fail("locate")
 
-    await one.sent(refund, txid)
+    await one.sent(refund["id"], txid)
     await world.scan()
 
     assert "refunded" == await one.invoice.status()
