@@ -134,12 +134,14 @@ class Watched:
     `unconfirmed` are the transactions of those deposits: that one is gone takes the word of every endpoint.
     `brought` counts the scripts of addresses that callers brought: when it grows, what was already in the
     mempool may concern the new one, and has to be read in full again.
+    `payers` are the scripts to which money is given back: there no credit is too small.
     """
 
     scripts: set[bytes] = field(default_factory=set)
     outpoints: set[str] = field(default_factory=set)
     unconfirmed: set[str] = field(default_factory=set)
     brought: int = 0
+    payers: set[bytes] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ class BatchReader:
             chain=self._name,
             base=base,
             blocks=reading.blocks,
-            transfers=dust.above(self._adapter, reading.transfers),
+            transfers=dust.above(self._adapter, reading.transfers, self._lookout.watched),
             spent=reading.spent,
             mempool=mempool,
             view=View(
@@ -93,7 +93,8 @@ class BatchReader:
         after = await self._adapter.tip()
         check_endpoint(tip, pool, after)
         if after.head.hash == tip.head.hash:
-            return Mempool(dust.above(self._adapter, pool.transfers), pool.spent, missed=pool.missed)
+            transfers = dust.above(self._adapter, pool.transfers, self._lookout.watched)
+            return Mempool(transfers, pool.spent, missed=pool.missed)
         if moved:
             raise ChainMoved(f"{self._name}: the head changed after a reorganisation")
         return None

@@ -130,9 +130,10 @@ class GapReader:
     async def _read_again(self, gap: Gap, first: int, last: int) -> None:
         """Read a piece of a gap and record what it says."""
         timing = Timing(self._clock(), drift=timedelta())
-        reading = await self._adapter.read(first, last, await self._watched(gap))
+        watched = await self._watched(gap)
+        reading = await self._adapter.read(first, last, watched)
         await self._ancestry.still(reading.blocks[0], reading.blocks[-1])
-        transfers = dust.above(self._adapter, reading.transfers)
+        transfers = dust.above(self._adapter, reading.transfers, watched)
         failpoint.hit("gap.answered")
         events = await self._ledger.absorb_again(gap, reading.blocks, transfers, timing)
         log.info("chain.read_again", chain=self._name, first=first, last=last, of=gap.last, events=events)
@@ -141,13 +142,14 @@ class GapReader:
         """Look by address for what pruned blocks held; return whether the gap has become smaller by it."""
         timing = Timing(self._clock(), drift=timedelta())
         try:
-            found = await self._adapter.recover(first, last, await self._watched(gap))
+            watched = await self._watched(gap)
+            found = await self._adapter.recover(first, last, watched)
             ends = [*found.proven[:1], *found.proven[-1:], *(t.block for t in found.transfers if t.block)]
             await self._ancestry.still(*ends)
         except NodeUnavailable as error:
             log.warning("chain.recovery_failed", chain=self._name, first=first, reason=str(error))
             return False
-        transfers = dust.above(self._adapter, found.transfers)
+        transfers = dust.above(self._adapter, found.transfers, watched)
         await self._ledger.absorb_recovered(gap, found.proven, transfers, timing)
         log.info(
             "chain.recovered_by_address",
@@ -161,7 +163,7 @@ class GapReader:
 
     async def _watched(self, gap: Gap) -> Watched:
         rows = await self._ledger.watched(self._name, gap.after, gap.upto)
-        return Watched({row.script for row in rows})
+        return Watched({row.script for row in rows}, payers={row.script for row in rows if row.payer})
 
 
 def _stretch(error: BlockUnreadable | BlocksMissing) -> tuple[int, int]:

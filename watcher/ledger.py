@@ -38,11 +38,15 @@ class LedgerConflict(RuntimeError):  # noqa: N818 - the name says which
 
 @dataclass(frozen=True, slots=True)
 class WatchedRow:
-    """An address to look for: its row number, its bytes on the chain, and whether the caller brought it."""
+    """An address to look for: its row number, its bytes on the chain, and whether the caller brought it.
+
+    `payer`: it is a payer's, to whom money is given back.
+    """
 
     id: int
     script: bytes
     brought: bool
+    payer: bool
 
 
 class Ledger:
@@ -83,13 +87,13 @@ class Ledger:
 
     async def watched(self, chain: str, after: int, upto: int | None = None) -> list[WatchedRow]:
         """Return the addresses of a chain with row numbers above `after` (and at most `upto`), in order."""
-        columns = (ADDRESS.c.id, ADDRESS.c.script, ADDRESS.c.key_index)
+        columns = (ADDRESS.c.id, ADDRESS.c.script, ADDRESS.c.key_index, ADDRESS.c.refund)
         query = select(*columns).where(ADDRESS.c.chain == chain, ADDRESS.c.id > after)
         if upto is not None:
             query = query.where(ADDRESS.c.id <= upto)
         async with self._store.read() as connection:
             rows = await connection.execute(query.order_by(ADDRESS.c.id))
-            return [WatchedRow(row.id, row.script, row.key_index is None) for row in rows]
+            return [WatchedRow(row.id, row.script, row.key_index is None, row.refund) for row in rows]
 
     async def unconfirmed(self, chain: str, above: int) -> tuple[set[str], set[str]]:
         """Return the transactions of unconfirmed deposits, and the outpoints by which others replace them.

@@ -26,6 +26,8 @@ class Lookout:
         for row in await self._ledger.watched(name, self.upto):
             self.watched.scripts.add(row.script)
             self.watched.brought += row.brought
+            if row.payer:
+                self.watched.payers.add(row.script)
             self.upto = row.id
         if self._adapter.has_mempool:
             found = await self._ledger.unconfirmed(name, base.height)

@@ -11,6 +11,7 @@ from aiohttp import web
 from outbox_db import OutboxDb, event
 from running_notifier import Daemon, open_shop, running
 from watcher.claims import LEASE
+from watcher.drafts_merchant import RefundDraft, SentDraft
 from watcher.model import ChainState
 from watcher.pace import Pace
 from world import COIN
@@ -85,3 +86,21 @@ async def test_h8_credits_that_stand_say_from_where_a_rescan_is_enough(world: Wo
     await world.actions().rescan("fake", 5, None)
     await world.scan()
     assert ["paid", "paid"] == [await first.status(), await second.status()]
+
+
+async def test_h65_a_refund_below_the_dust_limit_is_seen_all_the_same(world: World) -> None:
+    """What nobody saw for a day counts as not sent, and would be sent once more."""
+    chain = world.add(dust=1000)
+    await world.mine(2)
+    invoice = await world.invoice()
+    chain.pay(invoice.address, COIN)
+    await world.mine(3)
+    draft = RefundDraft(address="fake100000777", amount="0.000005")
+    refund = await world.refunds().refund(invoice.id, draft, "local")
+    txid = chain.pay("fake100000777", 500)
+
+    await world.refunds().sent(invoice.id, refund["id"], SentDraft(txid=txid), "local")
+    await world.mine(3)
+
+    shown = await world.refunds().show(invoice.id, refund["id"])
+    assert "confirmed" == shown["state"]

@@ -150,7 +150,6 @@ class Audit:
                 continue
             for key, coin in true.items():
                 known = self._is_promised(shown.get((name, coin.address)), coin)
-                known = known and coin.amount >= self._dust(name, coin.asset)
                 if known and (key not in recorded or recorded[key]["standing"] != "mined"):
                     raise Wrong(f"{key} stands in block {coin.height} of {name} and is not recorded")
 
@@ -166,7 +165,7 @@ class Audit:
         """Whether a credit has to be known by now; to a payer, only what is said to refund something."""
         if address is not None and address["refund"]:
             return self._decisions.is_promised(coin)
-        return is_promised(address, coin)
+        return is_promised(address, coin) and coin.amount >= self._dust(coin.chain, coin.asset)
 
     def _dust(self, name: str, asset: str) -> int:
         return next(a.dust for a in self._deployment.adapters[name].assets() if a.symbol == asset)
@@ -199,8 +198,10 @@ class Audit:
             chain: BranchingChain = self._deployment.chains[name]
             for key, coin in credits_of(name, chain.branch(row["hash"])):
                 known = rows.pop(key, None)
-                if coin.amount >= self._dust(name, coin.asset):
-                    coins.append(coin if known is None else arrived(coin, known))
+                if known is not None:
+                    coins.append(arrived(coin, known))
+                elif coin.amount >= self._dust(name, coin.asset):
+                    coins.append(coin)
         return coins + [floating(row) for row in rows.values() if row["standing"] in FLOATING]
 
 

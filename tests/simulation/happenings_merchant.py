@@ -53,7 +53,7 @@ def refunding(run: Run, bill: Bill, sequence: int | None = None) -> Request:
     if paid and run.dice.random() < 0.6:
         deposit = run.dice.choice(paid)
         fields |= {"chain": deposit["chain"], "asset": deposit["asset"]}
-        part = run.dice.choice([None, None, (1, 2), (1, 1), (2, 1)])
+        part = run.dice.choice([None, None, (1, 2), (1, 1), (2, 1), (1, 10**6)])
         if part:
             units = max(1, deposit["amount"] * part[0] // part[1])
             fields["amount"] = _text(units, deposit["asset"])

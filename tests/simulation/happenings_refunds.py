@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from fake_chain import Credit
@@ -53,11 +54,14 @@ async def sent(run: Run) -> bool:
 
 async def _send(run: Run, bill: Bill, debt: Debt) -> bool:
     chain = run.deployment.chains[debt.chain]
-    kinds = ["right"] * 4 + ["mined", "split", "short", "elsewhere", "unknown", "unknown and short", "former"]
+    kinds = ["right", "right", "right", "mined", "mined", "split", "short", "elsewhere", "former"]
+    kinds += ["unknown", "unknown and short"]
     kind = run.dice.choice(kinds)
     txid = _transaction(run, chain, debt, kind)
     run.note(f"{debt.chain}: {txid[:8]} sends {debt.id}, {kind}")
     run.tally[f"refund sent: {kind}"] += 1
+    if kind == "mined":
+        await asyncio.sleep(run.dice.choice([0, 16]))  # its block may be absorbed before it is told
     if run.dice.random() < 0.3:
         run.untold.append((bill.id, debt.id, txid))
         run.tally["refund sent, and told later"] += 1

@@ -186,7 +186,10 @@ def paid_status(bill: Bill, piles: Piles, reaches: Mapping[str, Reach]) -> str:
 def exceptions(bill: Bill, piles: Piles) -> frozenset[str]:
     """Return what is out of the ordinary; `reverted` is left out."""
     late = [c for c in piles.counted if c not in piles.in_time]
-    stands_in = bool(late) and bill.late == "accept" and not piles.accepted and not funds(bill, piles.in_time)
+    if piles.accepted:
+        stands_in = any(c.arrived <= piles.accepted for c in late)
+    else:
+        stands_in = bool(late) and bill.late == "accept" and not funds(bill, piles.in_time)
     taken = piles.accepted is not None and any(c.arrived <= piles.accepted for c in late)
     found = {
         "overpaid": share(bill, piles.counted) > 1,

@@ -32,7 +32,7 @@ OPERATIONS: dict[str, tuple[float, Operation]] = {
 FAMILIES: dict[str, dict[str, tuple[float, Operation]]] = {
     "none": {},
     "merchant": MERCHANT,
-    "refunds": REFUNDS,
+    "refunds": {**REFUNDS, "pay, and many blocks": OPERATIONS["pay, and many blocks"]},
     "customers": CUSTOMERS,
     "policies": {
         name: OPERATIONS[name]
