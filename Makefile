@@ -25,7 +25,7 @@ JOBS ?= 2
 simulate: .venv/.ready  ## the simulator: a chain, a node and shops with every fault, against a naive oracle
 	$(PY) tests/simulation --seeds $(SEEDS) --jobs $(JOBS) $(if $(SEED),--seed $(SEED)) $(if $(STEPS),--steps $(STEPS))
 
-crash: .venv/.ready  ## the real daemon killed 2,000 times under load; KILLS=200 is what `make test` does, SEED repeats
+crash: .venv/.ready  ## the real daemon killed 2,000 times under load; KILLS=150 is what `make test` does, SEED repeats
 	$(PY) -m watcher.sandbox.install --require
 	KILLS=$(or $(KILLS),2000) SEED=$(or $(SEED),0) $(PY) -m pytest tests/crash/test_crash.py
 

@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from node_fixtures import AnvilFactory, LitecoindFactory
     from subject import Subject
 
-KILLS = int(os.environ.get("KILLS", "200"))
+KILLS = int(os.environ.get("KILLS", "150"))
 SEED = int(os.environ.get("SEED", "0")) or SystemRandom().randrange(1, 10**6)
-LIMIT = 300 + 3 * KILLS
-"""Seconds for all."""
+LIMIT = 600 + 6 * KILLS
+"""Seconds for all: twice what two busy processors take, so that only what hangs reaches it."""
 
 
 @pytest.fixture
