@@ -96,11 +96,13 @@ class Clerk:
         one = refunds[0]
         side = self._sides[one["chain"]]
         units = int(Decimal(one["amount"]) * UNITS[one["asset"]])
-        txid = ""
+        txid, told = "", set()
         while not (await side.depth(txid) >= DEEP and await self._are_confirmed(order)):
             if await side.depth(txid) < 0:
                 txid = await side.give_back(one["asset"], one["address"], units)
-                await self._both_refunds(order, refunds, "sent", "refund.sent", {"txid": txid}, txid)
+                if txid not in told:  # the same transaction again, where its nonce is free again
+                    await self._both_refunds(order, refunds, "sent", "refund.sent", {"txid": txid}, txid)
+                told.add(txid)
             await asyncio.sleep(_PAUSE)
 
     async def _are_confirmed(self, order: Order) -> bool:
