@@ -135,11 +135,12 @@ class LitecoinSide:
             return await asyncio.to_thread(self.node.pay, address, format_amount(units, 8))
 
     async def depth(self, txid: str) -> int:
-        """Return a transaction's confirmations, -1 if there is none: the wallet forgets nothing."""
+        """Return a transaction's confirmations, -1 if it is gone: what it spends left the chain with a fork."""
         return await asyncio.to_thread(self._depth, txid)
 
     def _depth(self, txid: str) -> int:
-        return int(self.node.rpc("gettransaction", txid)["confirmations"]) if txid else -1
+        found = int(self.node.rpc("gettransaction", txid)["confirmations"]) if txid else -1
+        return found if found or txid in self.node.rpc("getrawmempool") else -1
 
     async def mine(self) -> None:
         async with self._lock:
