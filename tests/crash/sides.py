@@ -135,7 +135,7 @@ class LitecoinSide:
             return await asyncio.to_thread(self.node.pay, address, format_amount(units, 8))
 
     async def depth(self, txid: str) -> int:
-        """Return a transaction's confirmations, -1 if it is gone: what it spends left the chain with a fork."""
+        """Return a transaction's confirmations, -1 if it is gone: a fork took what it spends."""
         return await asyncio.to_thread(self._depth, txid)
 
     def _depth(self, txid: str) -> int:
