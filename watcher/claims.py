@@ -37,13 +37,20 @@ class Claim:
     delivery_id: str
     event_id: str
     event_seq: int
+    part: int
     subject: str | None
     attempts: int
     body: bytes
     endpoint_id: str
     url: str
+    format: str
     secrets: str
     success_body: str | None
+
+    @property
+    def message_id(self) -> str:
+        """What the receiver knows it by: the event's id, and a number behind it for its further parts."""
+        return f"{self.event_id}.{self.part + 1}" if self.part else self.event_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,12 @@ def _holding() -> ColumnElement[bool]:
     return or_(_other.c.attempts == 0, *waits)
 
 
+def _before() -> ColumnElement[bool]:
+    """Whether the other goes first: it tells of an earlier event, or is an earlier part of the same."""
+    same = and_(_other.c.event_seq == _mine.c.event_seq, _other.c.part < _mine.c.part)
+    return or_(_other.c.event_seq < _mine.c.event_seq, same)
+
+
 def _moments(now: datetime) -> dict[str, datetime]:
     """Return the values of every moment in the queries."""
     return {"now": now} | {f"held_{n}": now - longest_hold(n) for n in range(1, HOLDING_ATTEMPTS)}
@@ -90,7 +103,7 @@ _HELD = (
         _other.c.id != _mine.c.id,
         or_(
             _other.c.claimed_until > _now,
-            and_(_other.c.event_seq < _mine.c.event_seq, or_(_other.c.next_at <= _now, _holding())),
+            and_(_before(), or_(_other.c.next_at <= _now, _holding())),
         ),
     )
     .correlate(_mine)
@@ -133,7 +146,7 @@ def _eligible() -> Select[Any]:
         select(DELIVERY.c.id, DELIVERY.c.endpoint_id)
         .join_from(ENDPOINT, DELIVERY, DELIVERY.c.id.in_(queue))
         .where(ENDPOINT.c.id.in_(bindparam("ids", expanding=True)), ENDPOINT.c.state == "active")
-        .order_by(DELIVERY.c.next_at, DELIVERY.c.event_seq)
+        .order_by(DELIVERY.c.next_at, DELIVERY.c.event_seq, DELIVERY.c.part)
     )
 
 
@@ -142,17 +155,19 @@ _LANES, _ELIGIBLE = _lanes(), _eligible()
 _TAKEN: ColumnElement[bool] = DELIVERY.c.id.in_(bindparam("ids", expanding=True))
 _TAKE = update(DELIVERY).where(_TAKEN)
 _TAKE = _TAKE.values(claim=bindparam("token"), claimed_until=bindparam("until"))
-_CLAIMS = (
+_CLAIMS: Select[Any] = (
     select(
         DELIVERY.c.claim,
         DELIVERY.c.id,
         DELIVERY.c.event_id,
         DELIVERY.c.event_seq,
+        DELIVERY.c.part,
         DELIVERY.c.subject,
         DELIVERY.c.attempts,
-        EVENT.c.body,
+        func.coalesce(DELIVERY.c.body, EVENT.c.body),
         ENDPOINT.c.id,
         ENDPOINT.c.url,
+        ENDPOINT.c.format,
         ENDPOINT.c.secrets,
         ENDPOINT.c.success_body,
     )

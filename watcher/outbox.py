@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, select
 
+from watcher import formats
 from watcher.ids import new_id
 from watcher.tables import DELIVERY, ENDPOINT, EVENT, OPTION
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     from watcher.model import Event
 
+    Rows = list[dict[str, object]]
+
 _CHUNK = 500  # events a statement; SQLite takes 32,766 parameters
 
 
@@ -30,13 +33,14 @@ class _Receiver:
     """An endpoint with its filters."""
 
     id: str
+    format: str
     events: frozenset[str]
     chains: frozenset[str]
 
     def wants(self, event: Event, chains: Collection[str]) -> bool:
-        family = event.type.partition(".")[0]
-        named = self.events & {"*", event.type.value, f"{family}.*"}
-        return bool(named) and (not self.chains or not chains or not self.chains.isdisjoint(chains))
+        if not formats.offers(self.format, self.events, event.type):
+            return False
+        return not self.chains or not chains or not self.chains.isdisjoint(chains)
 
 
 def own_endpoint(invoice_id: str) -> str:
@@ -56,11 +60,12 @@ async def publish(conn: AsyncConnection, events: Sequence[Event], now: datetime)
 
 
 async def publish_to(conn: AsyncConnection, event: Event, endpoint_id: str, now: datetime) -> str:
-    """Write an event for one endpoint alone, whatever it asked for; return the delivery's id."""
+    """Write an event for one endpoint alone, whatever it asked for; return the first delivery's id."""
     (seq,) = await _write_events(conn, [event])
-    row = _delivery_row(event, seq, endpoint_id, now)
-    await conn.execute(insert(DELIVERY), row)
-    return str(row["id"])
+    form = await conn.execute(select(ENDPOINT.c.format).where(ENDPOINT.c.id == endpoint_id))
+    rows = _delivery_rows(event, seq, endpoint_id, form.scalar_one(), now)
+    await conn.execute(insert(DELIVERY), rows)
+    return str(rows[0]["id"])
 
 
 async def _publish(conn: AsyncConnection, events: Sequence[Event], now: datetime) -> list[int]:
@@ -69,12 +74,14 @@ async def _publish(conn: AsyncConnection, events: Sequence[Event], now: datetime
     invoices = {event.invoice_id for event in events if event.invoice_id}
     own = await _own_endpoints(conn, invoices)
     chains = await _chains(conn, invoices) if any(r.chains for r in receivers) else {}
-    rows = []
+    rows: Rows = []
     for event, seq in zip(events, seqs, strict=True):
         touched = {event.chain} if event.chain else chains.get(event.invoice_id or "", frozenset())
-        rows += [_delivery_row(event, seq, r.id, now) for r in receivers if r.wants(event, touched)]
+        for one in receivers:
+            if one.wants(event, touched):
+                rows += _delivery_rows(event, seq, one.id, one.format, now)
         if event.invoice_id and own_endpoint(event.invoice_id) in own:
-            rows.append(_delivery_row(event, seq, own_endpoint(event.invoice_id), now))
+            rows += _delivery_rows(event, seq, own_endpoint(event.invoice_id), formats.STANDARD, now)
     if rows:
         await conn.execute(insert(DELIVERY), rows)
     return seqs
@@ -100,12 +107,24 @@ async def _write_events(conn: AsyncConnection, events: Sequence[Event]) -> list[
     return list(result.scalars())
 
 
-def _delivery_row(event: Event, seq: int, endpoint_id: str, now: datetime) -> dict[str, object]:
+def _delivery_rows(event: Event, seq: int, endpoint_id: str, form: str, now: datetime) -> Rows:
+    """Return the deliveries of an event to an endpoint; another system's body is frozen here and now."""
+    if form == formats.STANDARD:
+        return [_delivery_row(event, seq, endpoint_id, now)]
+    bodies = formats.bodies(form, event, endpoint_id)
+    return [_delivery_row(event, seq, endpoint_id, now, part, body) for part, body in enumerate(bodies)]
+
+
+def _delivery_row(  # noqa: PLR0913, PLR0917 - one for each column
+    event: Event, seq: int, endpoint_id: str, now: datetime, part: int = 0, body: bytes | None = None
+) -> dict[str, object]:
     return {
         "id": new_id("dlv"),
         "event_seq": seq,
         "event_id": event.id,
         "endpoint_id": endpoint_id,
+        "part": part,
+        "body": body,
         "subject": event.invoice_id or event.standing_id,
         "state": "pending",
         "attempts": 0,
@@ -117,11 +136,11 @@ def _delivery_row(event: Event, seq: int, endpoint_id: str, now: datetime) -> di
 async def _receivers(conn: AsyncConnection) -> list[_Receiver]:
     """Return every endpoint but the invoices' own. A disabled one is told later: what waits is kept."""
     rows = await conn.execute(
-        select(ENDPOINT.c.id, ENDPOINT.c.events, ENDPOINT.c.chains)
+        select(ENDPOINT.c.id, ENDPOINT.c.format, ENDPOINT.c.events, ENDPOINT.c.chains)
         .where(ENDPOINT.c.managed.in_(("config", "api")), ENDPOINT.c.state != "removed")
         .order_by(ENDPOINT.c.id)
     )
-    return [_Receiver(i, frozenset(json.loads(e)), frozenset(json.loads(c))) for i, e, c in rows]
+    return [_Receiver(i, form, frozenset(json.loads(e)), frozenset(json.loads(c))) for i, form, e, c in rows]
 
 
 async def _own_endpoints(conn: AsyncConnection, invoices: Collection[str]) -> set[str]:

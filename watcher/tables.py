@@ -455,12 +455,13 @@ class DeliveryRow(SQLModel, table=True):
     """One event for one endpoint: the outbox. Written in the transaction of its event.
 
     `subject` is the invoice or standing address whose events go one at a time, in order. `state`: pending,
-    delivered, dead, cancelled. `claim` names its sender until `claimed_until`.
+    delivered, dead, cancelled. `claim` names its sender until `claimed_until`. `body` is None where the
+    event's own bytes are sent; another system's format may make several parts of one event.
     """
 
     __tablename__ = "delivery"
     __table_args__ = (
-        UniqueConstraint("event_seq", "endpoint_id"),
+        UniqueConstraint("event_seq", "endpoint_id", "part"),
         Index("delivery_due", "state", "endpoint_id", "next_at"),
         Index("delivery_order", "endpoint_id", "subject", "event_seq"),
     )
@@ -468,7 +469,9 @@ class DeliveryRow(SQLModel, table=True):
     event_seq: int = Field(foreign_key="event.seq", sa_type=BigInteger)
     event_id: str = Field(index=True)
     endpoint_id: str = Field(foreign_key="endpoint.id")
+    part: int = 0
     subject: str | None = None
+    body: bytes | None = Field(default=None, sa_type=LargeBinary)
     state: str = "pending"
     attempts: int = 0
     created_at: datetime = Field(sa_type=Moment)
@@ -490,6 +493,16 @@ class AttemptRow(SQLModel, table=True):
     status: int | None = None
     error: str | None = None
     answer: bytes | None = Field(default=None, sa_type=LargeBinary)
+
+
+class ConsumerRow(SQLModel, table=True):
+    """A reader of events in a program that embeds us. Up to `seq` it has acknowledged everything."""
+
+    __tablename__ = "consumer"
+    name: str = Field(primary_key=True)
+    seq: int = Field(sa_type=BigInteger)
+    created_at: datetime = Field(sa_type=Moment)
+    updated_at: datetime = Field(sa_type=Moment)
 
 
 class ApiKeyRow(SQLModel, table=True):
@@ -541,5 +554,6 @@ EVENT = _table(EventRow)
 ENDPOINT = _table(EndpointRow)
 DELIVERY = _table(DeliveryRow)
 ATTEMPT = _table(AttemptRow)
+CONSUMER = _table(ConsumerRow)
 API_KEY = _table(ApiKeyRow)
 IDEMPOTENCY = _table(IdempotencyRow)

@@ -77,6 +77,14 @@ class OutboxDb:
         async with self.store.write() as conn:
             return await outbox.publish(conn, events, at)
 
+    async def split(self, seq: int, endpoint_id: str, body: bytes) -> None:
+        """Give an event's delivery a second part, as another system's format does."""
+        async with self.store.write() as conn:
+            query = select(DELIVERY).where(DELIVERY.c.event_seq == seq, DELIVERY.c.endpoint_id == endpoint_id)
+            first = (await conn.execute(query)).one()._asdict()
+            second = first | {"id": new_id("dlv"), "part": 1, "body": body}
+            await conn.execute(insert(DELIVERY).values(**second))
+
     async def rows(self, table: Table) -> Sequence[Any]:
         async with self.store.read() as conn:
             return (await conn.execute(select(table).order_by(*table.primary_key.columns))).all()

@@ -32,7 +32,8 @@ LAYERS = {
     # The nouns, and the rules over them, which are pure.
     "model": Layer("model", "chains.base"),
     "rules": Layer(
-        "sums finality matcher happenings render explain receipts refunds waiting policy reminders rules",
+        "formats sums finality matcher happenings render explain receipts refunds waiting policy reminders"
+        " rules",
         "model words chains.base",
     ),
     "metrics": Layer("metrics", "model"),

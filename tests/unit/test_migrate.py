@@ -19,6 +19,31 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 AMOUNT = "0" * (tables.DIGITS - 1) + "1"
+OLD: dict[str, dict[str, Any]] = {
+    "event": {"seq": 1, "id": "evt_1", "type": "webhook.test", "occurred_at": 0, "body": "{}"},
+    "endpoint": {
+        "id": "whk_1",
+        "url": "https://shop.example",
+        "format": "standard",
+        "secrets": "[]",
+        "events": "[]",
+        "chains": "[]",
+        "managed": "api",
+        "state": "active",
+        "created_at": 0,
+    },
+    "delivery": {
+        "id": "dlv_1",
+        "event_seq": 1,
+        "event_id": "evt_1",
+        "endpoint_id": "whk_1",
+        "state": "pending",
+        "attempts": 1,
+        "created_at": 0,
+    },
+    "attempt": {"delivery_id": "dlv_1", "number": 1, "at": 0, "duration_ms": 5},
+}
+"""One row of each, as the schema 0003 takes them."""
 
 
 @pytest.fixture
@@ -94,6 +119,33 @@ def test_upgrading_again_keeps_what_is_there(database: Path, sql: sqlite3.Connec
     migrate.upgrade(database)
 
     assert [("a key", 7)] == sql.execute("SELECT * FROM key_index").fetchall()
+
+
+def test_deliveries_and_attempts_of_an_older_schema_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        command.upgrade(migrate.config(connection), "0003")
+        for table, row in OLD.items():
+            names, values = ", ".join(row), ", ".join(repr(value) for value in row.values())
+            connection.exec_driver_sql(f"INSERT INTO {table} ({names}) VALUES ({values})")
+    engine.dispose()
+
+    migrate.upgrade(path)
+
+    with closing(sqlite3.connect(path)) as connection:
+        found = connection.execute(
+            "SELECT delivery.id, delivery.part, delivery.body, attempt.number FROM attempt JOIN delivery"
+            " ON delivery.id = attempt.delivery_id"
+        ).fetchall()
+        assert [("dlv_1", 0, None, 1)] == found
+        assert [] == connection.execute("PRAGMA foreign_key_check").fetchall()
+        with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
+            connection.execute(
+                "INSERT INTO delivery"
+                " (id, event_seq, event_id, endpoint_id, part, state, attempts, created_at)"
+                " VALUES ('dlv_2', 1, 'evt_1', 'whk_1', 0, 'pending', 0, 0)"
+            )
 
 
 def test_there_is_one_newest_revision() -> None:

@@ -51,6 +51,12 @@ async def _fail(db: OutboxDb, done: Sequence[Claim], at: datetime, **values: Any
         await results.record(conn, many, at, lambda: 0.5)
 
 
+async def _succeed(db: OutboxDb, done: Sequence[Claim], at: datetime) -> None:
+    many = [Result(claim=one, at=at, duration=timedelta(0), status=200) for one in done]
+    async with db.store.write() as conn:
+        await results.record(conn, many, at, lambda: 0.5)
+
+
 async def test_h136_an_endpoint_whose_every_event_is_under_way_or_held_is_not_due(db: OutboxDb) -> None:
     for name in ("whk_a", "whk_b"):
         await db.endpoint(SHOP, id=name)
@@ -61,6 +67,31 @@ async def test_h136_an_endpoint_whose_every_event_is_under_way_or_held_is_not_du
 
     assert ["whk_b"] == await _due(db, NOW)
     assert ["whk_a", "whk_b"] == await _due(db, NOW + claims.LEASE)
+
+
+async def test_the_parts_of_one_event_go_one_after_the_other_before_the_next_event(db: OutboxDb) -> None:
+    whk = await db.endpoint(SHOP)
+    told, later = event("inv_1", 1), event("inv_1", 2)
+    (seq, _) = await db.publish(told, later)
+    await db.split(seq, whk, b"the second part")
+
+    sent = []
+    for _ in range(3):
+        (one,) = await _claim(db, NOW)
+        sent.append((one.message_id, one.body))
+        await _succeed(db, [one], NOW)
+
+    second = (f"{told.id}.2", b"the second part")
+    assert [(told.id, told.body), second, (later.id, later.body)] == sent
+
+
+async def test_a_part_that_fails_holds_back_the_next_part(db: OutboxDb) -> None:
+    whk = await db.endpoint(SHOP)
+    (seq,) = await db.publish(event("inv_1", 1))
+    await db.split(seq, whk, b"the second part")
+    await _fail(db, await _claim(db, NOW), NOW)
+
+    assert [] == await _due(db, NOW)
 
 
 async def test_a_wish_to_retry_later_does_not_lengthen_the_hold_on_later_events(db: OutboxDb) -> None:
