@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import structlog
 from sqlalchemy import func, insert, select
 
@@ -99,8 +98,7 @@ class Actions:
         places = await self._places.find(wanted)
         failpoint.hit("invoice.placed")
         async with self._store.write("invoice") as connection:
-            if idem:
-                await idempotency.claim(connection, idem)
+            await idempotency.claim(connection, idem)
             now = self._clock()
             if link:
                 await link.admit(connection, now)
@@ -115,9 +113,8 @@ class Actions:
                 shown = await link.answer(connection, shown, now)
             else:
                 await audit.note(connection, by, "invoice.create", invoice.id, now, order_id=invoice.order_id)
-            if idem:
-                await idempotency.remember(connection, idem, CREATED, msgspec.json.encode(shown), now)
-                failpoint.hit("invoice.answered")
+            await idempotency.remember(connection, idem, CREATED, shown, now)
+            failpoint.hit("invoice.answered")
         self._bus.published()
         for way, place in zip(ways, places, strict=True):
             if place.index is not None:

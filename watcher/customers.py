@@ -6,7 +6,6 @@ import json
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from sqlalchemy import insert, update
 
 from watcher import audit, facts, facts_standings, idempotency, render_receipts
@@ -64,8 +63,7 @@ class Customers:
         heads = await self._places.heads([wanted], "address")
         (place,) = await self._places.find([wanted])
         async with self._store.write("standing") as connection:
-            if idem:
-                await idempotency.claim(connection, idem)
+            await idempotency.claim(connection, idem)
             known = {name: view.head for name, view in (await facts.views(connection)).items()}
             made = _made(draft, depths, place, self._clock())
             await _insert(connection, made, (known | heads)[draft.chain])
@@ -73,9 +71,7 @@ class Customers:
             detail = {"chain": made.chain, "address": made.address, "label": made.label}
             await audit.note(connection, by, "address.create", made.id, made.created_at, **detail)
             shown = render_receipts.standing(made)
-            if idem:
-                answer = msgspec.json.encode(shown)
-                await idempotency.remember(connection, idem, CREATED, answer, made.created_at)
+            await idempotency.remember(connection, idem, CREATED, shown, made.created_at)
         return shown
 
     async def _watch(

@@ -50,7 +50,7 @@ POINTS = {
     "scan.answered": "the node has answered all, nothing is absorbed",
     "gap.answered": "the node has answered for blocks read again, nothing is recorded",
     "invoice.placed": "the invoice's addresses are taken, nothing else is written",
-    "invoice.answered": "the answer is kept for a repetition, nothing is committed",
+    "invoice.answered": "the answer is kept if it may be repeated, nothing is committed",
     "mail.answered": "the mail server has answered, nothing is recorded",
     "send.answered": "the shop has answered, nothing is recorded",
     **{f"{write}.written": f"{what}: written, not committed" for write, what in WRITES.items()},

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 from sqlalchemy import delete, insert, select
 
 from watcher.errors import Refused
@@ -49,7 +50,7 @@ class Replay(Exception):  # noqa: N818 - it is an answer, not a failure
         self.stored = stored
 
 
-async def find(conn: AsyncConnection, idem: Idempotency) -> Stored | None:
+async def _find(conn: AsyncConnection, idem: Idempotency) -> Stored | None:
     """Return the answer of the last 24 hours; Refused if it was given to another body."""
     row = IDEMPOTENCY.c
     query = select(row.request_hash, row.status, row.body).where(
@@ -71,14 +72,22 @@ async def find(conn: AsyncConnection, idem: Idempotency) -> Stored | None:
     return Stored(found.status, found.body)
 
 
-async def claim(conn: AsyncConnection, idem: Idempotency) -> None:
-    """Raise Replay if the request was answered before; call it first in a write transaction."""
-    if stored := await find(conn, idem):
+async def claim(conn: AsyncConnection, idem: Idempotency | None) -> None:
+    """Raise Replay if the request was answered before; call it first in a write transaction.
+
+    None, here and below, is a request whose sender will not repeat it.
+    """
+    stored = await _find(conn, idem) if idem else None
+    if stored:
         raise Replay(stored)
 
 
-async def remember(conn: AsyncConnection, idem: Idempotency, status: int, body: bytes, now: datetime) -> None:
-    """Keep the answer; call it in the transaction of the effect, after `claim` or `find`."""
+async def remember(
+    conn: AsyncConnection, idem: Idempotency | None, status: int, content: Any, now: datetime
+) -> None:
+    """Keep the answer, as JSON; call it in the transaction of the effect, after `claim`."""
+    if idem is None:
+        return
     await forget_old(conn, now)
     await conn.execute(
         insert(IDEMPOTENCY).values(
@@ -87,7 +96,7 @@ async def remember(conn: AsyncConnection, idem: Idempotency, status: int, body: 
             key=idem.key,
             request_hash=idem.request_hash,
             status=status,
-            body=body,
+            body=msgspec.json.encode(content),
             created_at=now,
         )
     )

@@ -8,7 +8,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-import msgspec
 from sqlalchemy import insert, select, update
 
 from watcher import audit, idempotency, links_shown
@@ -68,15 +67,13 @@ class PaymentLinks:
         await self._claim(idem)
         await check(draft, self._actions.terms)
         async with self._store.write("link") as conn:
-            if idem:
-                await idempotency.claim(conn, idem)
+            await idempotency.claim(conn, idem)
             now = self._clock()
             row = _row(draft, now)
             await conn.execute(insert(LINK).values(**row))
             await audit.note(conn, by, "link.create", row["id"], now)
             (shown,) = await self._shown(conn, [await find(conn, row["id"])])
-            if idem:
-                await idempotency.remember(conn, idem, CREATED, msgspec.json.encode(shown), now)
+            await idempotency.remember(conn, idem, CREATED, shown, now)
         return shown
 
     async def listing(

@@ -9,8 +9,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from watcher import decisions, facts, idempotency, render, resolutions, rules
 from watcher.errors import Refused
 from watcher.model import Resolution, ResolutionKind
@@ -66,22 +64,19 @@ class Desk:
         Raises Refused, and Replay if `idem` was answered before.
         """
         async with self.store.write("decision") as connection:
-            if idem:
-                await idempotency.claim(connection, idem)
+            await idempotency.claim(connection, idem)
             now = self.clock()
             await effect(connection, await record_of(connection, id_), now)
             await decisions.settle(connection, [id_], now, self.links)
             answer = dict(shown(await record_of(connection, id_), await facts.views(connection)))
-            if idem:
-                await idempotency.remember(connection, idem, status, msgspec.json.encode(answer), now)
+            await idempotency.remember(connection, idem, status, answer, now)
         self.bus.published()
         return answer
 
     async def record(self, id_: str, idem: Idempotency | None = None) -> Record:
         """Return an invoice as it stands; Replay if `idem` was answered before."""
         async with self.store.read() as connection:
-            if idem:
-                await idempotency.claim(connection, idem)
+            await idempotency.claim(connection, idem)
             return await record_of(connection, id_)
 
     def invoice(self, record: Record, views: Mapping[str, View]) -> dict[str, Any]:

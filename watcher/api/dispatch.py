@@ -94,12 +94,9 @@ async def once(
 ) -> Answer:
     """Run an effect and keep its answer in one transaction; Replay if it was answered before."""
     async with call.context.store.write("request") as conn:
-        if call.idempotency:
-            await claim(conn, call.idempotency)
+        await claim(conn, call.idempotency)
         content = await effect(conn)
-        if call.idempotency:
-            body = msgspec.json.encode(content)
-            await remember(conn, call.idempotency, status, body, call.idempotency.at)
+        await remember(conn, call.idempotency, status, content, call.context.clock())
     return Answer(content, status)
 
 
