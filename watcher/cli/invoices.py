@@ -21,25 +21,18 @@ app.command("refund")(refunds.request)
 def create(  # noqa: PLR0913 - one for each of the terms
     context: typer.Context,
     *,
-    chain: Annotated[str | None, typer.Option(help="The chain's name in the configuration.")] = None,
-    asset: Annotated[str | None, typer.Option(help="The asset's symbol, such as BTC or USDT.")] = None,
+    chain: options.Chain = None,
+    asset: options.Asset = None,
     amount: Annotated[str | None, typer.Option(help='In the asset\'s unit, such as "25.50".')] = None,
     address: Annotated[
         str | None, typer.Option(help="Your own address; otherwise the next is taken.")
     ] = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="CHAIN:ASSET:AMOUNT", help="One of several ways to pay, in place of the above; repeated."
-        ),
-    ] = None,
+    option: options.Ways = None,
     order_id: Annotated[str | None, typer.Option(help="Your own name for it.")] = None,
-    description: Annotated[str | None, typer.Option(help="What the payer sees.")] = None,
+    description: options.Description = None,
     expires_in: Annotated[int | None, typer.Option(metavar="SECONDS", help="Until its deadline.")] = None,
-    tolerance_percent: Annotated[
-        str | None, typer.Option(metavar="PERCENT", help="Short by no more counts as paid.")
-    ] = None,
-    confirmations: Annotated[str | None, typer.Option(help="A number, safe or finalized.")] = None,
+    tolerance_percent: options.Tolerance = None,
+    confirmations: options.Confirmations = None,
     late: Annotated[str | None, typer.Option(help="Late money: hold, accept or refund.")] = None,
     refund_address: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Where the payer wants money back.")
@@ -52,12 +45,7 @@ def create(  # noqa: PLR0913 - one for each of the terms
     webhook_url: Annotated[
         str | None, typer.Option(metavar="URL", help="Told of this invoice alone.")
     ] = None,
-    body: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE", help="The whole invoice as JSON, as the HTTP API takes it; - is standard input."
-        ),
-    ] = None,
+    body: options.Body = None,
     as_json: options.Json = False,
 ) -> None:
     """Make an invoice and show where to pay it."""

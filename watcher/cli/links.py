@@ -18,39 +18,27 @@ Link = Annotated[str, typer.Argument(metavar="LINK", help="Its id.")]
 def create(  # noqa: PLR0913 - one for each of the terms
     context: typer.Context,
     *,
-    chain: Annotated[str | None, typer.Option(help="The chain's name in the configuration.")] = None,
-    asset: Annotated[str | None, typer.Option(help="The asset's symbol.")] = None,
+    chain: options.Chain = None,
+    asset: options.Asset = None,
     amount: Annotated[
         str | None, typer.Option(help='"25.50", or what the payer may choose from: "5-100".')
     ] = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="CHAIN:ASSET:AMOUNT", help="One of several ways to pay, in place of the above; repeated."
-        ),
-    ] = None,
+    option: options.Ways = None,
     order_id: Annotated[str | None, typer.Option(help="Your own name, of each of its invoices.")] = None,
-    description: Annotated[str | None, typer.Option(help="What the payer sees.")] = None,
+    description: options.Description = None,
     expires_in: Annotated[
         int | None, typer.Option(metavar="SECONDS", help="From an opening to its invoice's deadline.")
     ] = None,
     max_uses: Annotated[int | None, typer.Option(help="How many invoices there may be.")] = None,
     valid_for: Annotated[int | None, typer.Option(metavar="SECONDS", help="How long it opens.")] = None,
     valid_until: Annotated[str | None, typer.Option(metavar="TIME", help="The same; RFC 3339.")] = None,
-    tolerance_percent: Annotated[
-        str | None, typer.Option(metavar="PERCENT", help="Short by no more counts as paid.")
-    ] = None,
-    confirmations: Annotated[str | None, typer.Option(help="A number, safe or finalized.")] = None,
+    tolerance_percent: options.Tolerance = None,
+    confirmations: options.Confirmations = None,
     webhook_url: Annotated[
         str | None, typer.Option(metavar="URL", help="Told of its invoices alone.")
     ] = None,
     return_url: Annotated[str | None, typer.Option(metavar="URL", help="Where a payer goes on.")] = None,
-    body: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE", help="The whole link as JSON, as the HTTP API takes it; - is standard input."
-        ),
-    ] = None,
+    body: options.Body = None,
     as_json: options.Json = False,
 ) -> None:
     """Make a payment link and show where it is opened."""

@@ -18,6 +18,23 @@ if TYPE_CHECKING:
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, as the HTTP API answers it.")]
 Limit = Annotated[int, typer.Option(min=1, max=100_000, help="How many at most.")]
 
+# What is to be paid, by one invoice or by all of a link.
+Chain = Annotated[str | None, typer.Option(help="The chain's name in the configuration.")]
+Asset = Annotated[str | None, typer.Option(help="The asset's symbol, such as BTC or USDT.")]
+Ways = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="CHAIN:ASSET:AMOUNT", help="One of several ways to pay, in place of the above; repeated."
+    ),
+]
+Description = Annotated[str | None, typer.Option(help="What the payer sees.")]
+Tolerance = Annotated[str | None, typer.Option(metavar="PERCENT", help="Short by no more counts as paid.")]
+Confirmations = Annotated[str | None, typer.Option(help="A number, safe or finalized.")]
+Body = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="All of it as JSON, as the HTTP API takes it; - is standard input."),
+]
+
 
 def settings(context: typer.Context) -> Settings:
     """Return the settings of this command, with logging turned down to what failed; Failure if wrong."""
