@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from chains.base import UNATTRIBUTED
 from watcher.finality import at_least, depth, is_deep
-from watcher.matcher_rules import COUNTED, GONE, HELD, IGNORED, Rule
+from watcher.matcher_rules import COUNTED, GONE, HELD, IGNORED, NOT_RECEIVED, Rule
 from watcher.model import (
     Decision,
     Exceptional,
@@ -237,20 +237,32 @@ def _given_back(
     """
     if not terms.settling or status in _OPEN:
         return status
-    if status is Status.PAID and _is_kept(invoice, payments, refunds):
+    if status is Status.PAID and _is_kept(invoice, payments, [r for r in refunds if r.state in LIVE]):
         return status
     done = all(refund.state is RefundState.CONFIRMED for refund in terms.settling)
     return Status.REFUNDED if done else Status.REFUNDING
 
 
-def _is_kept(invoice: Invoice, payments: Iterable[Payment], refunds: Iterable[Refund]) -> bool:
-    """Whether what counts, less all that is given back, is still enough."""
-    back = [r for r in refunds if r.state in LIVE]
+def _is_kept(invoice: Invoice, payments: Sequence[Payment], refunds: Sequence[Refund]) -> bool:
+    """Whether what counts, less what is given back of it, is still enough."""
     parts = parts_of(invoice, (p.deposit for p in payments if p.counted))
     for option in invoice.options:
-        mine = sum(r.amount for r in back if (r.chain, r.asset) == (option.chain, option.asset))
-        parts[option.position] = max(0, parts.get(option.position, 0) - mine)
+        given = _given(option, payments, refunds)
+        parts[option.position] = max(0, parts.get(option.position, 0) - given)
     return share_of_minimum(invoice, parts) >= 1
+
+
+def _given(option: Option, payments: Iterable[Payment], refunds: Iterable[Refund]) -> int:
+    """Return what is given back of the counted money: what the invoice has no use for goes back first."""
+    here = [r for r in refunds if (r.chain, r.asset) == (option.chain, option.asset)]
+    idle = sum(
+        p.deposit.amount
+        for p in payments
+        if (p.deposit.chain, p.deposit.asset) == (option.chain, option.asset)
+        and p.rule not in COUNTED | NOT_RECEIVED
+    )
+    spared = sum(r.amount for r in here if not r.settles)
+    return sum(r.amount for r in here if r.settles) + max(0, spared - idle)
 
 
 def passed(invoice: Invoice, deadline: datetime, views: Mapping[str, View]) -> bool:

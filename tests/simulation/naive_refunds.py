@@ -108,8 +108,10 @@ class Case:
         for offer in self.bill.offers:
             place = (offer.chain, offer.asset)
             counted = sum(c.amount for c in self.piles.counted if offer_for(self.bill, c) == offer)
-            promised = sum(d.amount for d in self.live() if d.place == place)
-            total += Fraction(max(0, counted - promised), offer.minimum)
+            useless = sum(c.amount for c in self.piles.mine if (c.chain, c.asset) == place) - counted
+            spared = sum(d.amount for d in self.live() if d.place == place and not d.settles)
+            promised = sum(d.amount for d in self.live() if d.place == place and d.settles)
+            total += Fraction(max(0, counted - promised - max(0, spared - useless)), offer.minimum)
         return total >= 1
 
     def verdict(self) -> Verdict:

@@ -182,6 +182,24 @@ def test_late_money_that_goes_back_does_not_stand_in_for_what_is_in_time() -> No
     assert Status.CONFIRMING is judge(given, of=terms).status
 
 
+@pytest.mark.parametrize(
+    ("late", "expected"),
+    [
+        pytest.param(10, "paid", id="the late money went back, and so much of the payment as may lack"),
+        pytest.param(9, "refunding", id="more went back than the late money"),
+    ],
+)
+def test_what_goes_back_of_held_money_is_not_taken_from_what_counts(late: int, expected: str) -> None:
+    terms = invoice(options=(option(minimum=99),))
+    given = [deposit(100), deposit(late, name="late", arrived=LATE)]
+    refunds = [
+        refund(10, name="a", covers=frozenset({"late"}), settles=False, at_=LATE + 1),
+        refund(1, name="b", covers=frozenset({"p"}), at_=LATE + 2),
+    ]
+
+    assert expected == judge(given, *refunds, of=terms).status.value
+
+
 def test_the_excess_stands_with_what_was_paid_last_but_never_more_than_that() -> None:
     """Twice the amount in COIN, then a tenth in TOKEN: each can be given back where it came."""
     decision = judge([deposit(200), token(30, arrived=20)], of=two())
