@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiohttp import web
 
-from command_line import Running, configure, running, watcher
+from command_line import BOTH, as_json, configure, daemon, done, watcher
 from watcher.lock import own
 
 if TYPE_CHECKING:
@@ -23,40 +22,13 @@ if TYPE_CHECKING:
 CREATE = ("invoice", "create", "--chain", "ethereum", "--asset", "ETH", "--amount", "0.50")
 
 
-@contextmanager
-def daemon(folder: Path) -> Iterator[Running]:
-    with running("run", cwd=folder) as process:
-        process.wait_for("daemon.ready")
-        yield process
-
-
-@contextmanager
-def nobody(folder: Path) -> Iterator[None]:
-    assert folder.exists()
-    yield
-
-
-BOTH = pytest.mark.parametrize("beside", [daemon, nobody], ids=["beside the daemon", "without a daemon"])
-
-
-def done(*words: str | Path, cwd: Path) -> str:
-    """Run a command that has to succeed, and return what it printed."""
-    result = watcher(*words, cwd=cwd)
-    assert (0, "Traceback" in result.stderr) == (result.returncode, False), result.stderr
-    return result.stdout
-
-
-def as_json(*words: str, cwd: Path) -> Any:
-    return json.loads(done(*words, "--json", cwd=cwd))
-
-
 @BOTH
 def test_a_key_stands_alone_on_the_first_line_and_can_be_revoked(
     tmp_path: Path, beside: Callable[[Path], Any]
 ) -> None:
     configure(tmp_path)
     with beside(tmp_path):
-        key = done("key", "create", "shop", "--scope", "read", cwd=tmp_path).splitlines()
+        key = done("key", "create", "shop", "--scope", "read", cwd=tmp_path, quiet=False).splitlines()
         done("key", "revoke", "shop", cwd=tmp_path)
         (listed,) = as_json("key", "list", cwd=tmp_path)["data"]
 
@@ -106,7 +78,7 @@ def test_an_endpoint_is_added_listed_rotated_and_removed(tmp_path: Path) -> None
     with daemon(tmp_path):
         added = done("webhook", "add", "https://shop.example/hooks", "--event", "invoice.paid", cwd=tmp_path)
         (listed,) = as_json("webhook", "list", cwd=tmp_path)["data"]
-        rotated = done("webhook", "rotate", listed["id"], "--overlap", "60", cwd=tmp_path)
+        rotated = done("webhook", "rotate", listed["id"], "--overlap", "60", cwd=tmp_path, quiet=False)
         done("webhook", "remove", listed["id"], cwd=tmp_path)
 
         assert "whsec_" in added
@@ -231,7 +203,7 @@ def test_a_leftover_socket_does_not_keep_commands_from_working(tmp_path: Path) -
         process.process.wait()
 
     assert (tmp_path / "watcher.db.sock").exists()
-    assert done("key", "create", "shop", cwd=tmp_path).startswith("dwk_")
+    assert done("key", "create", "shop", cwd=tmp_path, quiet=False).startswith("dwk_")
 
 
 def test_a_lock_without_an_answer_names_who_holds_it(tmp_path: Path) -> None:

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from command_line import configure, watcher
+from command_line import configure, done, watcher
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 CREATE = ("link", "create", "--chain", "bitcoin", "--asset", "BTC", "--amount")
-
-
-def done(*words: str, cwd: Path, **more: Any) -> str:
-    result = watcher(*words, cwd=cwd, **more)
-    assert (0, "") == (result.returncode, result.stderr)
-    return str(result.stdout)
 
 
 def test_a_link_is_made_listed_shown_and_removed(tmp_path: Path) -> None:

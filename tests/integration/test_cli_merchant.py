@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from embit.psbt import PSBT
 
-from command_line import Running, configure, running, watcher
+from command_line import BOTH, as_json, configure, daemon, done, watcher
 from public_keys import account
 
 if TYPE_CHECKING:
@@ -32,33 +30,6 @@ confirmations = 1
 poll_interval = 0.2
 stalled_after = 0
 """
-
-
-@contextmanager
-def daemon(folder: Path) -> Iterator[Running]:
-    with running("run", cwd=folder) as process:
-        process.wait_for("daemon.ready")
-        yield process
-
-
-@contextmanager
-def nobody(folder: Path) -> Iterator[None]:
-    assert folder.exists()
-    yield
-
-
-BOTH = pytest.mark.parametrize("beside", [daemon, nobody], ids=["beside the daemon", "without a daemon"])
-
-
-def done(*words: str | Path, cwd: Path) -> str:
-    """Run a command that has to succeed, and return what it printed."""
-    result = watcher(*words, cwd=cwd)
-    assert (0, "") == (result.returncode, result.stderr)
-    return result.stdout
-
-
-def as_json(*words: str, cwd: Path) -> Any:
-    return json.loads(done(*words, "--json", cwd=cwd))
 
 
 def seen(id_: str, what: Callable[[dict[str, Any]], bool], cwd: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
-from command_line import configure, watcher
+from command_line import configure, done, watcher
 from watcher.api import export as export_api
 from watcher.api.schema_export import Export
 from watcher.apikeys import Scope
@@ -242,12 +242,6 @@ async def test_an_export_that_fails_on_the_way_never_looks_whole(
     await api.invoice()
     with pytest.raises(aiohttp.ClientPayloadError, match="not completed"):
         await api.get("/v1/export?format=json")
-
-
-def done(*words: str, cwd: Path) -> str:
-    result = watcher(*words, cwd=cwd)
-    assert (0, "") == (result.returncode, result.stderr)
-    return result.stdout
 
 
 def test_the_command_writes_a_private_file_and_overwrites_none_unless_told(

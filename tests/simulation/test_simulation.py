@@ -23,6 +23,25 @@ SEEDS = 300
 JOBS = 2
 HUNTED = 60
 """Seeds in which a planted bug has to show itself."""
+SHOWN = {
+    "undo_is_forgotten": 2,
+    "counted_by_transaction": 3,
+    "unconfirmed_is_paid": 2,
+    "event_is_skipped": 12,
+    "other_body_at_a_retry": 7,
+    "claims_are_kept": 5,
+    "refund_is_confirmed_at_sight": 1,
+    "refund_stays_sent": 11,
+    "refund_is_not_looked_for": 5,
+    "refund_has_no_limit": 2,
+    "covers_are_ignored": 5,
+    "ignored_money_never_ripens": 5,
+    "extension_counts_twice": 4,
+    "sequence_is_not_looked_at": 6,
+    "answer_is_not_kept": 2,
+    "reminder_is_repeated": 28,
+}
+"""The first seed that showed a bug when all were tried in turn: it is tried first. 0 where none is named."""
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -52,9 +71,13 @@ def outcome() -> Outcome:
 def hunts() -> Mapping[str, Outcome]:
     """What the seeds say of each planted bug; its first failure is enough."""
     with workers(JOBS) as pool:
-        parts = [Part(range(HUNTED), STEPS, name, 1, OFTEN.get(name)) for name in BUGS]
+        parts = [Part(_seeds(name), STEPS, name, 1, OFTEN.get(name)) for name in BUGS]
         found = pool.map(play, parts)
         return dict(zip(BUGS, found, strict=True))
+
+
+def _seeds(name: str) -> list[int]:
+    return sorted(range(HUNTED), key=lambda seed: (seed != SHOWN.get(name, 0), seed))
 
 
 def test_no_deposit_is_missed_counted_twice_or_invented_in_any_seed(outcome: Outcome) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -10,7 +11,9 @@ import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
+
+import pytest
 
 from public_keys import account
 
@@ -62,6 +65,24 @@ def watcher(
         timeout=_WITHIN,
         check=False,
     )
+
+
+def done(
+    *words: str | Path,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    stdin: str = "",
+    quiet: bool = True,
+) -> str:
+    """Run a command that has to succeed, and return what it printed; `quiet`: nothing but that."""
+    result = watcher(*words, cwd=cwd, env=env, stdin=stdin)
+    assert (0, "") == (result.returncode, result.stderr if quiet else ""), result.stderr
+    return result.stdout
+
+
+def as_json(*words: str, cwd: Path) -> Any:
+    """Run a command that has to succeed with --json, and return what it printed."""
+    return json.loads(done(*words, "--json", cwd=cwd))
 
 
 def shell(line: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -135,6 +156,22 @@ def running(*words: str | Path, cwd: Path, env: Mapping[str, str] | None = None)
         finally:
             if process.poll() is None:
                 process.kill()
+
+
+@contextmanager
+def daemon(folder: Path) -> Iterator[Running]:
+    with running("run", cwd=folder) as process:
+        process.wait_for("daemon.ready")
+        yield process
+
+
+@contextmanager
+def nobody(folder: Path) -> Iterator[None]:
+    assert folder.exists()
+    yield
+
+
+BOTH = pytest.mark.parametrize("beside", [daemon, nobody], ids=["beside the daemon", "without a daemon"])
 
 
 def children(pid: int) -> set[int]:
