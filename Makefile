@@ -9,6 +9,7 @@ run: .venv/.ready  ## the daemon on private test chains, with a shop stub
 
 test: .venv/.ready  ## everything; pytest comes last, so that its summary closes the output
 	$(PY) -m watcher.sandbox.install --require
+	$(PY) tests/support/npm_packages.py
 	$(MAKE) --no-print-directory lint
 	$(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder  # the longest come first
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import shutil
 import subprocess
 import tomllib
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -18,7 +16,7 @@ from pydantic import BaseModel
 
 import chains
 from source_tree import ROOT
-from watcher import receivers, resources, rules, signing
+from watcher import receivers, resources, rules
 from watcher.api.schema_standings import StandingAddress
 from watcher.api.server import ROUTES
 from watcher.cli.main import app
@@ -31,7 +29,7 @@ from watcher.retry import DELAYS
 from watcher.settings import Settings, load
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
@@ -41,9 +39,6 @@ _SPANS = " ".join(re.findall(r"`([^`\n]+)`", re.sub(r"(?s)^```.*?^```", "", READ
 CODED = {*re.findall(r"[\w.*-]+", _SPANS), *re.findall(r"\w+", _SPANS)}
 """Every word that stands in the README as code, blocks of code left out."""
 
-NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-BODY = json.dumps({"type": "invoice.paid", "data": {"text": "naïve"}}, ensure_ascii=False).encode()
-OLD, NEW, OTHER = (signing.new_secret() for _ in range(3))
 REGISTRIES = ("pypi" + ".org", "python" + "hosted", "npm" + "js.", "proxy.go" + "lang")
 PLACES = re.compile(r"(?<![\w.~-])/(?:work|root|home/\w+|Users/\w+)/")
 FOREIGN = {"requirements.lock", "LICENSE"}
@@ -261,78 +256,6 @@ def test_the_changelog_has_the_usual_sections_in_the_usual_order() -> None:
         sections = re.findall(r"^### (.+)$", version, re.MULTILINE)
 
         assert [name for name in usual if name in sections] == sections
-
-
-@pytest.fixture
-def in_python() -> Callable[..., str]:
-    """The README's receiver in Python."""
-    (text,) = _blocks("python")
-    names: dict[str, Any] = {}
-    exec(compile(text, "README.md", "exec"), names)
-    verify: Callable[..., str] = names["verify"]
-    return verify
-
-
-@pytest.fixture
-def in_node(tmp_path: Path) -> Callable[..., str]:
-    """The README's receiver in Node."""
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("node is not installed here")
-    (text,) = _blocks("js")
-    (tmp_path / "verify.mjs").write_text(text)
-    (tmp_path / "run.mjs").write_text(
-        'import { verify } from "./verify.mjs";\n'
-        'import { readFileSync } from "node:fs";\n'
-        "const [headers, body, secrets, now] = JSON.parse(readFileSync(0));\n"
-        'process.stdout.write(verify(headers, Buffer.from(body, "base64"), secrets, now));\n'
-    )
-
-    def verify(headers: dict[str, str], body: bytes, secrets: list[str], now: float) -> str:
-        given = json.dumps([headers, base64.b64encode(body).decode(), secrets, now])
-        done = subprocess.run(
-            [node, "run.mjs"], cwd=tmp_path, input=given, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise ValueError(done.stderr)
-        return done.stdout
-
-    return verify
-
-
-@pytest.fixture(params=["in_python", "in_node"])
-def verify(request: pytest.FixtureRequest) -> Callable[..., str]:
-    found: Callable[..., str] = request.getfixturevalue(request.param)
-    return found
-
-
-def test_the_readmes_receiver_takes_what_we_sign_while_a_secret_is_rotated(
-    verify: Callable[..., str],
-) -> None:
-    headers = signing.headers([NEW, OLD], "evt_1", NOW, BODY)
-
-    assert ["evt_1", "evt_1"] == [
-        verify(headers, BODY, known, NOW.timestamp()) for known in ([OLD], [OTHER, NEW])
-    ]
-
-
-@pytest.mark.parametrize(
-    ("change", "secret", "late", "reason"),
-    [
-        pytest.param({}, OTHER, 0, "no signature fits", id="another secret"),
-        pytest.param({"webhook-id": "evt_2"}, NEW, 0, "no signature fits", id="another event"),
-        pytest.param({"webhook-signature": "v1,"}, NEW, 0, "no signature fits", id="no signature"),
-        pytest.param({}, NEW, 301, "too old", id="an old attempt"),
-        pytest.param({}, NEW, -301, "too old", id="from the future"),
-    ],
-)
-def test_the_readmes_receiver_refuses(
-    verify: Callable[..., str], change: dict[str, str], secret: str, late: int, reason: str
-) -> None:
-    headers = signing.headers([NEW], "evt_1", NOW, BODY) | change
-
-    with pytest.raises(ValueError, match=reason):
-        verify(headers, BODY, [secret], NOW.timestamp() + late)
 
 
 def test_no_file_names_a_registrys_host_or_a_place_on_somebodys_machine() -> None:

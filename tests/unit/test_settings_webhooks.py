@@ -11,11 +11,14 @@ from sample_settings import ENDPOINT, WHSEC
 from watcher.errors import Refused
 from watcher.model import EventType
 from watcher.receivers import Rules, check_filters
-from watcher.secret import ensure_secret, fault
+from watcher.secret import ensure_secret, fault, new_secret
 from watcher.settings import Settings, SettingsError, load
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+KEY = new_secret("ed25519")
 
 
 @pytest.fixture
@@ -89,6 +92,70 @@ def test_of_two_processes_that_make_a_secret_both_get_the_first(
 
     assert first == second
     assert [path] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("line", "prefixes"),
+    [
+        pytest.param('secret = { file = "a.key" }', ["whsec_"], id="not said"),
+        pytest.param('secret = { file = "a.key" }\nsignature = "hmac"', ["whsec_"], id="hmac"),
+        pytest.param('secret = { file = "a.key" }\nsignature = "ed25519"', ["whsk_"], id="ed25519"),
+        pytest.param(
+            f'secret = [{{ file = "a.key" }}, "{WHSEC}"]\nsignature = "ed25519"',
+            ["whsk_", "whsec_"],
+            id="from hmac to ed25519",
+        ),
+    ],
+)
+@pytest.mark.parametrize("table", [f'{ENDPOINT}url = "https://a.example"', "[webhooks]"])
+def test_a_secret_is_made_for_the_way_to_sign_that_is_named(
+    file: Path, table: str, line: str, prefixes: list[str]
+) -> None:
+    webhooks = loaded(file, f"{table}\n{line}\n").webhooks
+    made = webhooks.secrets(webhooks.endpoints[0] if webhooks.endpoints else None)
+
+    assert prefixes == [secret[: len(prefix)] for secret, prefix in zip(made, prefixes, strict=True)]
+    again = loaded(file, f"{table}\n{line}\n").webhooks
+    assert made == again.secrets(again.endpoints[0] if again.endpoints else None)
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        pytest.param(
+            f'secret = "{WHSEC}"\nsignature = "ed25519"',
+            'signature: is not how this secret signs; write "hmac"',
+            id="another kind",
+        ),
+        pytest.param(
+            f'secret = ["{KEY}", "{WHSEC}"]\nsignature = "hmac"',
+            'signature: is not how this secret signs; write "ed25519"',
+            id="not that of the newest",
+        ),
+        pytest.param(
+            'signature = "ed25519"', "signature: needs a secret beside it; write secret", id="no secret"
+        ),
+        pytest.param('signature = "rsa"', "signature: is not a known value; write", id="unknown"),
+        pytest.param('secret = "whsk_AAAA"', "secret: is not an ed25519 key; write", id="no key"),
+    ],
+)
+def test_a_way_to_sign_that_cannot_be_is_refused(file: Path, lines: str, expected: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        loaded(file, f'{ENDPOINT}url = "https://a.example"\n{lines}\n')
+
+    assert f" webhooks.endpoints[0].{expected}" in str(refused.value)
+    assert (False, False) == (KEY in str(refused.value), WHSEC in str(refused.value))
+
+
+@pytest.mark.parametrize("line", [f'secret = "{KEY}"', 'signature = "ed25519"'])
+def test_a_private_key_of_all_endpoints_is_not_shared_with_one_of_another_format(
+    file: Path, line: str
+) -> None:
+    other = f'{ENDPOINT}url = "https://a.example"\nformat = "oxapay"\n'
+
+    with pytest.raises(SettingsError, match="secret: is missing; that of \\[webhooks\\] is an ed25519 key"):
+        loaded(file, f"[webhooks]\n{line}\n{other}")
+    assert loaded(file, f'[webhooks]\n{line}\n{other}secret = "merchant-secret"\n').webhooks.endpoints
 
 
 # Receivers

@@ -9,18 +9,21 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from watcher.apikeys import Scope  # noqa: TC001 - pydantic reads it
 from watcher.model import AlertKind, ChainState, GapReason  # noqa: TC001 - pydantic reads them
+from watcher.secret import Signature  # noqa: TC001 - pydantic reads it
 
 Format = Literal["standard", "oxapay", "btcpay"]
 
 
 class Webhook(BaseModel):
-    """A receiver of events. The secret is shown when it is made, and nowhere else."""
+    """A receiver of events. Its secret is shown when it is made, and nowhere else."""
 
     id: str
     url: str
     events: list[str]
     chains: list[str]
     format: Format
+    signature: Signature | None = Field(description="How its newest secret signs.")
+    public_key: str | None = Field(description="whpk_…, which checks an ed25519 signature; null for hmac.")
     description: str | None
     success_body: str | None
     managed: Literal["api", "config", "invoice"]
@@ -32,7 +35,7 @@ class Webhook(BaseModel):
 class WebhookWithSecret(Webhook):
     """A receiver of events with its secret."""
 
-    secret: str
+    secret: str | None = Field(description="Null if it is a private key that was made here: it stays here.")
 
 
 class SentTest(BaseModel):
