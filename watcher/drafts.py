@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 METADATA_LIMIT = 4096
 """Bytes of metadata as JSON: every event's body carries it."""
 
+METADATA_DEPTH = 32
+"""Objects and lists within each other: in an indented body deep ones would grow without end."""
+
 OPTIONS_LIMIT = 10
 """Ways to pay one invoice."""
 
@@ -59,10 +62,20 @@ Confirmations = Annotated[
 
 
 def _small(value: dict[str, Any]) -> dict[str, Any]:
+    if _is_deep(value):
+        raise ValueError(f"is nested more than {METADATA_DEPTH} deep")
     size = len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
     if size > METADATA_LIMIT:
         raise ValueError(f"is {size} bytes as JSON; at most {METADATA_LIMIT} are kept")
     return value
+
+
+def _is_deep(value: object) -> bool:
+    level: list[Any] = [value]
+    for _ in range(METADATA_DEPTH):
+        lists = [one.values() if isinstance(one, dict) else one for one in level]
+        level = [inner for one in lists for inner in one if isinstance(inner, dict | list)]
+    return bool(level)
 
 
 Metadata = Annotated[dict[str, Any], AfterValidator(_small)]

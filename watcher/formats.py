@@ -1,21 +1,25 @@
-"""Which words of other systems an event is told in, by the name of their format. Pure."""
+"""The words of other systems that an event is told in, by the name of their format. Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from watcher import formats_btcpay, formats_oxapay
+from watcher.dialects import FORMATS, STANDARD, offers
+
 if TYPE_CHECKING:
-    from watcher.model import Event, EventType
+    from collections.abc import Callable, Mapping
 
-STANDARD = "standard"
+    from watcher.model import Event
 
+__all__ = ["FORMATS", "STANDARD", "bodies", "offers"]
 
-def offers(form: str, events: frozenset[str], type_: EventType) -> bool:
-    """Whether an endpoint that asks for these events gets this one in this format."""
-    family = type_.partition(".")[0]
-    return bool(events & {"*", type_.value, f"{family}.*"}) and form == STANDARD
+_BODIES: Mapping[str, Callable[[Event, str], tuple[bytes, ...]]] = {
+    "oxapay": formats_oxapay.bodies,
+    "btcpay": formats_btcpay.bodies,
+}
 
 
 def bodies(form: str, event: Event, endpoint_id: str) -> tuple[bytes, ...]:
     """Return what a format makes of an event: nothing, one body, or several that go in order."""
-    return (event.body,) if form == STANDARD and endpoint_id else ()
+    return (event.body,) if form == STANDARD else _BODIES[form](event, endpoint_id)
