@@ -17,8 +17,14 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-CHAIN, POLICY, PAYER = "chain", "policy", "payer"
-"""Actors beside the names of API keys and "local" (the operator): the facts, a policy, who opens a link."""
+CHAIN, POLICY, PAYER, CONFIG, LOCAL = "chain", "policy", "payer", "config", "local"
+SYSTEM = "system"
+ACTORS = frozenset({CHAIN, POLICY, PAYER, CONFIG, LOCAL, SYSTEM})
+"""Actors beside the names of API keys, which are none of these.
+
+The facts, a policy, who opens a link, the configuration as a start finds it, the operator, and
+the daemon itself, which gives endpoints up.
+"""
 
 
 async def note(  # noqa: PLR0913 - an entry is all of this
@@ -34,4 +40,4 @@ async def note(  # noqa: PLR0913 - an entry is all of this
     """Add an entry. `action` is noun.verb ("invoice.accept"); `subject` is the id of what it is about."""
     row = {"at": now, "actor": actor, "action": action, "subject": subject, "reason": reason}
     text = json.dumps(detail, ensure_ascii=False, separators=(",", ":"), default=str)
-    await conn.execute(insert(AUDIT).values(**row, detail=text))
+    await conn.execute(insert(AUDIT), {**row, "detail": text})

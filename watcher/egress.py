@@ -7,12 +7,11 @@ because every connection needs a socket (hazards 128, 129, 131).
 from __future__ import annotations
 
 import socket
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from ipaddress import IPv4Network, IPv6Network
+    from collections.abc import Callable, Iterator, Sequence
 
     from aiohttp import AddrInfoType
 
@@ -55,21 +54,29 @@ _RESERVED_6 = tuple(
     )
 )
 _PRIVATE_6 = tuple(ip_network(block) for block in ("::/127", "fc00::/7", "fe80::/10", "fec0::/10"))
-_NAT64 = ip_network("64:ff9b::/96")  # RFC 6052
 _LOW_32 = 0xFFFFFFFF
+_EMBEDDING = {
+    IPv6Network("::ffff:0:0/96"): 96,  # mapped, RFC 4291
+    IPv6Network("64:ff9b::/96"): 96,  # NAT64, RFC 6052
+    IPv6Network("2002::/16"): 16,  # 6to4, RFC 3056
+}
+"""IPv6 networks that stand for IPv4, and the bit after which the IPv4 address begins."""
+_ISATAP = 0x00005EFE  # RFC 5214: these 32 bits, or the same with 0x02 in front, before an IPv4 address
 
 
 class Blocked(OSError):  # noqa: N818 - it is the guard's answer, not a failure
     """A connection that the guard did not let out; the message is one line for the merchant."""
 
 
-def _unwrapped(address: Address) -> Address:
-    """Return the IPv4 address that a mapped, 6to4 or NAT64 address leads to, else the address itself."""
+def _ends(address: Address) -> Iterator[Address]:
+    """Yield where a connection may end: the IPv4 address that stands in another one, else that one itself."""
     if isinstance(address, IPv4Address):
-        return address
-    if address in _NAT64:
-        return IPv4Address(int(address) & _LOW_32)
-    return address.ipv4_mapped or address.sixtofour or address
+        yield address
+        return
+    bits = next((bits for network, bits in _EMBEDDING.items() if address in network), None)
+    yield address if bits is None else IPv4Address(int(address) >> (96 - bits) & _LOW_32)
+    if (int(address) >> 32) & _LOW_32 & ~0x02000000 == _ISATAP:
+        yield IPv4Address(int(address) & _LOW_32)
 
 
 def _kind(address: Address) -> str | None:
@@ -83,12 +90,28 @@ def _kind(address: Address) -> str | None:
 
 
 def refusal(address: Address, allow: Sequence[Network]) -> str | None:
-    """Return why this address may not be dialled, None if it may. `allow`: private networks that may be."""
-    inner = _unwrapped(address)
-    kind = _kind(inner)
-    if kind is None or any(address in network or inner in network for network in allow):
+    """Return why this address may not be dialled, None if it may. `allow`: private networks that may be.
+
+    Both judge where the connection ends: 10.0.0.0/8 allows ::ffff:10.0.0.1, and ::/0 allows no IPv4 address.
+    """
+    for end in _ends(address):
+        kind = _kind(end)
+        if kind and not any(end in network for network in allow):
+            return f"{end} is a {kind} address; allow it in [webhooks] allow_private"
+    return None
+
+
+def misplaced(network: Network) -> str | None:
+    """Return why a network of `allow_private` allows nothing, None if it does: it stands for IPv4."""
+    if isinstance(network, IPv4Network):
         return None
-    return f"{inner} is a {kind} address; allow it in [webhooks] allow_private"
+    bits = next((bits for outer, bits in _EMBEDDING.items() if network.subnet_of(outer)), None)
+    if bits is None:
+        return None
+    inner = int(network.network_address) >> (96 - bits) & _LOW_32
+    length = min(network.prefixlen - bits, 32)
+    meant = IPv4Network((inner, length), strict=False)
+    return f"allows nothing: a connection into it ends at an IPv4 address; allow that, such as {meant}"
 
 
 def literal(host: str) -> Address | None:
@@ -98,7 +121,7 @@ def literal(host: str) -> Address | None:
     except ValueError:
         pass
     try:
-        return IPv4Address(socket.inet_aton(host))
+        return IPv4Address(socket.inet_aton(host.removesuffix(".")))
     except (OSError, ValueError):
         return None
 

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
 
-from watcher import signing
+from watcher import audit, signing
 from watcher.errors import Refused
-from watcher.ids import new_id
+from watcher.ids import new_id, start
 from watcher.model import Event, EventType
 from watcher.outbox import own_endpoint, publish_to
-from watcher.receivers import check_configured, check_filters, check_format, check_secret, check_url
+from watcher.receivers import check_configured, check_filters, check_format, check_url, chosen_secret, origin
 from watcher.render import body, moment
+from watcher.secret import signature_of
 from watcher.tables import DELIVERY, ENDPOINT
 
 if TYPE_CHECKING:
@@ -32,12 +33,14 @@ if TYPE_CHECKING:
 
 
 async def create(conn: AsyncConnection, draft: EndpointDraft, rules: Rules, now: datetime) -> dict[str, Any]:
-    """Add an endpoint and return it with its secret, which is shown this once. Refused if it cannot be."""
+    """Add an endpoint and return it with its secret, which is shown this once. Refused if it cannot be.
+
+    A private key that is made here is not shown at all: nobody else needs it.
+    """
     check_url(draft.url, rules)
     check_filters(draft.events, draft.chains, rules)
-    check_format(draft.format)
-    secret = draft.secret or signing.new_secret()
-    check_secret(secret)
+    check_format(draft.format, draft.events)
+    secret = chosen_secret(draft.secret, draft.signature, draft.format)
     endpoint_id = new_id("whk")
     await conn.execute(
         insert(ENDPOINT).values(
@@ -49,7 +52,7 @@ async def create(conn: AsyncConnection, draft: EndpointDraft, rules: Rules, now:
             **_columns(draft),
         )
     )
-    return {**await get(conn, endpoint_id), "secret": secret}
+    return _with_secret(await _row(conn, endpoint_id), draft.secret, secret)
 
 
 async def add_own(conn: AsyncConnection, invoice_id: str, url: str, now: datetime) -> None:
@@ -67,24 +70,28 @@ async def page(
 ) -> tuple[list[dict[str, Any]], str | None]:
     """Return endpoints in the order of their ids, but for the invoices' own, and the next page's `after`."""
     query = select(ENDPOINT).where(ENDPOINT.c.managed.in_(("config", "api")), ENDPOINT.c.state != "removed")
-    query = query.where(ENDPOINT.c.id > after) if after else query
+    query = query.where(ENDPOINT.c.id > start(after, "whk"))
     rows = (await conn.execute(query.order_by(ENDPOINT.c.id).limit(limit + 1))).all()
     return [_shown(row) for row in rows[:limit]], rows[limit - 1].id if len(rows) > limit else None
 
 
-async def get(conn: AsyncConnection, endpoint_id: str) -> dict[str, Any]:
-    """Return one endpoint; Refused (404) if there is none."""
-    return _shown(await _row(conn, endpoint_id))
+async def get(conn: AsyncConnection, endpoint_id: str, invoice_secrets: Sequence[str] = ()) -> dict[str, Any]:
+    """Return one endpoint; Refused (404) if there is none. `invoice_secrets` sign where it has none."""
+    return _shown(await _row(conn, endpoint_id), invoice_secrets)
 
 
 async def patch(
     conn: AsyncConnection, endpoint_id: str, changes: EndpointPatch, rules: Rules
 ) -> dict[str, Any]:
-    """Change what `changes` names; `state = "active"` sends what waits, at once and with a fresh schedule."""
+    """Change what `changes` names. `state = "active"` and another `url` send what waits, at once and anew.
+
+    What is under way to the earlier `url` ends there, and its answer says nothing about the new one.
+    """
     row = await _ours(conn, endpoint_id)
     if changes.url is not None:
         check_url(changes.url, rules)
     check_filters(changes.events or (), changes.chains or (), rules)
+    check_format(row.format, changes.events or ())
     values = {name: value for name, value in _columns(changes).items() if name in changes.model_fields_set}
     for name in ("url", "events", "chains", "state"):
         if values.get(name, "") is None:
@@ -95,28 +102,39 @@ async def patch(
         await conn.execute(update(ENDPOINT).where(ENDPOINT.c.id == endpoint_id).values(**values))
     if values.get("state") == "active" and row.state != "active":
         await _enable(conn, endpoint_id)
-    return await get(conn, endpoint_id)
+    elif values.get("url", row.url) != row.url:
+        await _begin_again(conn, endpoint_id)
+    return await get(conn, endpoint_id, rules.invoice_secrets)
 
 
 async def remove(conn: AsyncConnection, endpoint_id: str) -> None:
-    """Take an endpoint out of use; what waits for it is cancelled, what it was sent stays on record."""
+    """Take an endpoint out of use; what waits for it is cancelled, what it was sent stays on record.
+
+    What is under way keeps its claim, so that it is on record what came of it.
+    """
     await _ours(conn, endpoint_id)
     await _set_state(conn, endpoint_id, "removed")
     waiting = (DELIVERY.c.endpoint_id == endpoint_id, DELIVERY.c.state == "pending")
-    gone = {"state": "cancelled", "next_at": None, "claim": None, "claimed_until": None}
-    await conn.execute(update(DELIVERY).where(*waiting).values(**gone))
+    await conn.execute(update(DELIVERY).where(*waiting).values(state="cancelled", next_at=None))
 
 
 async def rotate(
     conn: AsyncConnection, endpoint_id: str, rotation: Rotation, now: datetime
 ) -> dict[str, Any]:
-    """Put a new secret in front and return the endpoint with it; for the overlap both sign."""
+    """Put a new secret in front and return the endpoint with it, as `create` does; for the overlap both sign.
+
+    409 for an invoice's own URL, which the secret of `[webhooks]` signs for.
+    """
     row = await _ours(conn, endpoint_id)
-    secret = rotation.secret or signing.new_secret()
-    check_secret(secret)
+    earlier = signing.newest(row.secrets)
+    if earlier is None:
+        message = "an invoice's own URL signs with the secret of [webhooks]; change it in the configuration"
+        raise Refused("managed_by_config", message, status=409)
+    signature = rotation.signature or (None if rotation.secret else signature_of(earlier))
+    secret = chosen_secret(rotation.secret, signature, row.format)
     secrets = signing.rotated(row.secrets, secret, now, timedelta(seconds=rotation.overlap_seconds))
     await conn.execute(update(ENDPOINT).where(ENDPOINT.c.id == endpoint_id).values(secrets=secrets))
-    return {**_shown(row), "secret": secret}
+    return _with_secret(await _row(conn, endpoint_id), rotation.secret, secret)
 
 
 async def test(conn: AsyncConnection, endpoint_id: str, now: datetime) -> dict[str, Any]:
@@ -137,20 +155,34 @@ async def sync(conn: AsyncConnection, configured: Sequence[Configured], rules: R
     there gets nothing more; what waits for it is kept in case it comes back.
     """
     check_configured(configured, rules)
-    query = select(ENDPOINT.c.id, ENDPOINT.c.state).where(ENDPOINT.c.managed == "config")
-    known = {row.id: row.state for row in await conn.execute(query)}
+    query = select(ENDPOINT).where(ENDPOINT.c.managed == "config")
+    known = {row.id: row for row in await conn.execute(query)}
     wanted = {_configured_id(one.url): one for one in configured}
     for endpoint_id in known.keys() - wanted.keys():
-        await _set_state(conn, endpoint_id, "removed")
+        if known[endpoint_id].state != "removed":
+            await _set_state(conn, endpoint_id, "removed")
+            await audit.note(conn, audit.CONFIG, "webhook.remove", endpoint_id, now)
     for endpoint_id, one in wanted.items():
         values = {**_columns(one), "secrets": signing.stored(one.secrets)}
         if endpoint_id in known:
-            await conn.execute(update(ENDPOINT).where(ENDPOINT.c.id == endpoint_id).values(**values))
-            if known[endpoint_id] != "active":
-                await _enable(conn, endpoint_id)
+            await _follow(conn, known[endpoint_id], values, now)
         else:
             new = {"id": endpoint_id, "managed": "config", "state": "active", "created_at": now}
             await conn.execute(insert(ENDPOINT).values(**new, **values))
+            told: dict[str, Any] = {"url": origin(one.url), "events": list(one.events)}
+            await audit.note(conn, audit.CONFIG, "webhook.create", endpoint_id, now, **told)
+
+
+async def _follow(conn: AsyncConnection, row: Row[Any], values: Mapping[str, Any], now: datetime) -> None:
+    """Make an endpoint as the configuration says now; what it changes is on record."""
+    changed = [name for name, value in values.items() if getattr(row, name) != value]
+    if changed:
+        await conn.execute(update(ENDPOINT).where(ENDPOINT.c.id == row.id).values(**values))
+    if row.state != "active":
+        await _enable(conn, row.id)
+    if changed or row.state != "active":
+        told: dict[str, Any] = {"changed": [*changed, *(["state"] if row.state != "active" else [])]}
+        await audit.note(conn, audit.CONFIG, "webhook.change", row.id, now, **told)
 
 
 def _configured_id(url: str) -> str:
@@ -186,9 +218,15 @@ async def _ours(conn: AsyncConnection, endpoint_id: str) -> Row[Any]:
 
 
 async def _enable(conn: AsyncConnection, endpoint_id: str) -> None:
-    """Let what waits go at once, in order, as if it was new."""
-    fresh: Mapping[str, Any] = {"state": "active", "failing_since": None, "disabled_reason": None}
+    """Take an endpoint into use again."""
+    fresh: Mapping[str, Any] = {"state": "active", "disabled_reason": None}
     await conn.execute(update(ENDPOINT).where(ENDPOINT.c.id == endpoint_id).values(**fresh))
+    await _begin_again(conn, endpoint_id)
+
+
+async def _begin_again(conn: AsyncConnection, endpoint_id: str) -> None:
+    """Let what waits go at once, in order, as if it was new."""
+    await conn.execute(update(ENDPOINT).where(ENDPOINT.c.id == endpoint_id).values(failing_since=None))
     waiting = (DELIVERY.c.endpoint_id == endpoint_id, DELIVERY.c.state == "pending")
     await conn.execute(update(DELIVERY).where(*waiting).values(attempts=0, next_at=DELIVERY.c.created_at))
 
@@ -197,14 +235,22 @@ async def _set_state(conn: AsyncConnection, endpoint_id: str, state: str) -> Non
     await conn.execute(update(ENDPOINT).where(ENDPOINT.c.id == endpoint_id).values(state=state))
 
 
-def _shown(row: Row[Any]) -> dict[str, Any]:
-    """Return an endpoint as the API shows it: without its secrets."""
+def _with_secret(row: Row[Any], given: str | None, secret: str) -> dict[str, Any]:
+    """Return an endpoint with its new secret; without it, if nobody but the sender needs it."""
+    shown = _shown(row)
+    return {**shown, "secret": None if given is None and shown["public_key"] else secret}
+
+
+def _shown(row: Row[Any], invoice_secrets: Sequence[str] = ()) -> dict[str, Any]:
+    """Return an endpoint as the API shows it: without its secrets, but with what checks the newest one."""
+    newest = signing.newest(row.secrets) or next(iter(invoice_secrets), None)
     return {
         "id": row.id,
         "url": row.url,
         "events": json.loads(row.events),
         "chains": json.loads(row.chains),
         "format": row.format,
+        **signing.shown(newest),
         "description": row.description,
         "success_body": row.success_body,
         "managed": row.managed,

@@ -15,8 +15,10 @@ import aiohttp
 from watcher import signing
 from watcher.egress import Blocked, guard
 from watcher.egress_resolver import PatientResolver
+from watcher.formats_oxapay import is_ok
 from watcher.results import Result
 from watcher.retry import parse_retry_after
+from watcher.untrusted import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +31,8 @@ CONNECT_SECONDS = 5
 WHOLE_SECONDS = 20
 ANSWER_BYTES = 4096
 ERROR_LENGTH = 300
+BODIES = {"oxapay": "ok"}
+"""Formats in which 200 with a body is success, where the endpoint names no other one."""
 KEEP_SECONDS = 2
 """Shorter than any usual server keeps an idle connection: a POST on one that it just closed fails."""
 
@@ -79,55 +83,71 @@ class Sender:
         """Make one attempt; never longer than WHOLE_SECONDS."""
         at, began = self._clock(), monotonic()
         status: int | None = None
-        answer: bytes | None = None
+        answer = bytearray()
         retry_after: timedelta | None = None
         secrets = signing.current(claim.secrets, at) or self._invoice_secrets
-        headers = signing.headers(secrets, claim.event_id, at, claim.body)
+        secrets = signing.in_turn(claim.format, secrets, claim.attempts)
+        headers = signing.headers(claim.format, secrets, claim.message_id, at, claim.body)
         try:
             async with self._session.post(
                 claim.url, data=claim.body, headers=headers, allow_redirects=False
             ) as response:
                 status = response.status
                 retry_after = parse_retry_after(response.headers.get("retry-after"), at)
-                answer = await _read(response.content)
-                error = _fault(status, answer, claim.success_body)
+                await _read(response.content, answer)
+                error = _fault(status, bytes(answer), claim)
         except (aiohttp.ClientError, OSError, UnicodeError) as failure:  # the last: a host that IDNA refuses
-            error = None if _accepted(status, claim) else _reason(failure)
+            error = None if _accepted(status, claim) else _broken(status, _reason(failure))
         return Result(
             claim=claim,
             at=at,
             duration=timedelta(seconds=monotonic() - began),
             status=status,
             error=error,
-            answer=answer,
+            answer=None if status is None else bytes(answer),
             retry_after=retry_after,
         )
 
 
-async def _read(stream: aiohttp.StreamReader) -> bytes:
-    """Return the first bytes of the answer; a longer one closes the connection unread (hazard 132)."""
-    answer = b""
+async def _read(stream: aiohttp.StreamReader, answer: bytearray) -> None:
+    """Read the first bytes of the answer as they come; a longer one closes the connection (hazard 132)."""
     while len(answer) < ANSWER_BYTES and (piece := await stream.read(ANSWER_BYTES - len(answer))):
         answer += piece
-    return answer
 
 
 def _accepted(status: int | None, claim: Claim) -> bool:
     """Whether the status alone already said yes: a broken body after it takes nothing back."""
-    return claim.success_body is None and status is not None and _fault(status, b"", None) is None
+    return status is not None and _wanted(claim) is None and _fault(status, b"", claim) is None
 
 
-def _fault(status: int, answer: bytes, wanted: str | None) -> str | None:
+def _wanted(claim: Claim) -> str | None:
+    """Return the body that is success, None where any 2xx is."""
+    return claim.success_body or BODIES.get(claim.format)
+
+
+def _fault(status: int, answer: bytes, claim: Claim) -> str | None:
     """Return why an answer is no success, None if it is one."""
+    wanted = _wanted(claim)
     if wanted is not None:
         if status != HTTPStatus.OK:
             return f"the receiver answered {status}; 200 with the body {wanted!r} is success"
-        return None if answer == wanted.encode() else f"the answer is not {wanted!r}"
+        return None if _says(answer, wanted, claim) else f"the answer is not {wanted!r}"
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         return f"the receiver answered {status}; redirects are not followed"
     return (
         None if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES else f"the receiver answered {status}"
     )
+
+
+def _says(answer: bytes, wanted: str, claim: Claim) -> bool:
+    """Whether an answer is the wanted one: exactly, or as the shop plugins of a format write it."""
+    if claim.success_body is not None:
+        return answer == wanted.encode()
+    return is_ok(answer)
+
+
+def _broken(status: int | None, reason: str) -> str:
+    return reason if status is None else f"the receiver answered {status}, then: {reason}"
 
 
 def _reason(failure: aiohttp.ClientError | OSError | UnicodeError) -> str:
@@ -138,15 +158,16 @@ def _reason(failure: aiohttp.ClientError | OSError | UnicodeError) -> str:
         case aiohttp.ClientConnectorError(os_error=Blocked()):
             text = str(failure.os_error)
         case aiohttp.ClientConnectorError():
-            text = f"cannot connect to {failure.host}: {failure.os_error}"
+            why = str(failure.os_error).removeprefix("[Errno None] Multiple exceptions: ")
+            text = f"cannot connect to {failure.host}: {why}"
         case aiohttp.ConnectionTimeoutError():
             text = f"no connection within {CONNECT_SECONDS} seconds"
         case TimeoutError():
             text = f"no answer within {WHOLE_SECONDS} seconds"
         case aiohttp.ClientResponseError():
             text = f"the answer is not HTTP: {failure.message}"
-        case aiohttp.InvalidURL() | UnicodeError():
+        case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError() | UnicodeError():
             text = "the URL cannot be dialled"
         case _:
             text = f"{type(failure).__name__}: {failure}"
-    return " ".join(text.split())[:ERROR_LENGTH]
+    return one_line(text, ERROR_LENGTH)

@@ -7,17 +7,23 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
+from sqlalchemy import LargeBinary, func, select
 
+from watcher.errors import Refused
 from watcher.listing import Cursor, below, following
 from watcher.render import moment
 from watcher.tables import ATTEMPT, DELIVERY, EVENT
+from watcher.untrusted import readable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, Select
     from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+_BEGINNING, _WHOLE = 500, 4096
+"""So many bytes of an answer a list shows, and one delivery for itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,15 +44,14 @@ async def deliveries(
     """Return one page, newest first, with every attempt, and the cursor of the next page."""
     start = Cursor.decode(cursor) if cursor is not None else None
     query = (
-        select(DELIVERY, EVENT.c.type.label("event_type"), EVENT.c.invoice_id, EVENT.c.standing_id)
-        .join(EVENT, EVENT.c.seq == DELIVERY.c.event_seq)
+        _read()
         .where(*_conditions(wanted), *below(DELIVERY, start))
         .order_by(DELIVERY.c.created_at.desc(), DELIVERY.c.id.desc())
         .limit(limit + 1)
     )
     rows = (await conn.execute(query)).all()
     shown = rows[:limit]
-    attempts = await _attempts(conn, [row.id for row in shown])
+    attempts = await _attempts(conn, [row.id for row in shown], _BEGINNING)
     return [_delivery(row, attempts[row.id]) for row in shown], following(rows, limit)
 
 
@@ -62,6 +67,19 @@ def _conditions(wanted: DeliveryFilter) -> Iterator[ColumnElement[bool]]:
     return (column.in_(values) for column, values in columns if values)
 
 
+async def delivery(conn: AsyncConnection, delivery_id: str) -> dict[str, Any]:
+    """Return one with every attempt and all that is kept of the answers; Refused (404) if there is none."""
+    row = (await conn.execute(_read().where(DELIVERY.c.id == delivery_id))).one_or_none()
+    if row is None:
+        raise Refused("not_found", f"there is no delivery {delivery_id}", status=404)
+    return _delivery(row, (await _attempts(conn, [row.id], _WHOLE))[row.id])
+
+
+def _read() -> Select[Any]:
+    columns = (DELIVERY, EVENT.c.type.label("event_type"), EVENT.c.invoice_id, EVENT.c.standing_id)
+    return select(*columns).join(EVENT, EVENT.c.seq == DELIVERY.c.event_seq)
+
+
 async def events_of(conn: AsyncConnection, invoice_id: str, limit: int) -> list[dict[str, Any]]:
     """Return the newest events of an invoice, oldest of them first, without their bodies."""
     columns = (EVENT.c.seq, EVENT.c.id, EVENT.c.type, EVENT.c.sequence, EVENT.c.occurred_at)
@@ -70,12 +88,24 @@ async def events_of(conn: AsyncConnection, invoice_id: str, limit: int) -> list[
     return [{**row._mapping, "occurred_at": moment(row.occurred_at)} for row in reversed(rows)]  # noqa: SLF001
 
 
-async def events_after(conn: AsyncConnection, after: int, limit: int) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventFilter:
+    """Which events: an empty collection does not restrict. Each has an index that knows the order, too."""
+
+    invoice_id: Collection[str] = ()
+    address_id: Collection[str] = ()
+
+
+async def events_after(
+    conn: AsyncConnection, after: int, limit: int, wanted: EventFilter = EventFilter()
+) -> list[dict[str, Any]]:
     """Return the events after a `seq` in order, as pull and stream carry them.
 
     With one writer at a time, none appears before an older one.
     """
-    query = select(EVENT.c.seq, EVENT.c.id, EVENT.c.body).where(EVENT.c.seq > after)
+    columns = ((EVENT.c.invoice_id, wanted.invoice_id), (EVENT.c.standing_id, wanted.address_id))
+    only = [column.in_(values) for column, values in columns if values]
+    query = select(EVENT.c.seq, EVENT.c.id, EVENT.c.body).where(EVENT.c.seq > after, *only)
     rows = await conn.execute(query.order_by(EVENT.c.seq).limit(limit))
     return [{"seq": row.seq, "id": row.id, **json.loads(row.body)} for row in rows]
 
@@ -85,9 +115,15 @@ async def last_seq(conn: AsyncConnection) -> int:
     return (await conn.execute(select(func.max(EVENT.c.seq)))).scalar() or 0
 
 
-async def _attempts(conn: AsyncConnection, ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+async def _attempts(
+    conn: AsyncConnection, ids: Sequence[str], length: int
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the attempts of each delivery with so many bytes of their answers."""
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    query = select(ATTEMPT).where(ATTEMPT.c.delivery_id.in_(ids)).order_by(ATTEMPT.c.id)
+    begun = func.substr(ATTEMPT.c.answer, 1, length, type_=LargeBinary).label("begun")
+    columns = [column for column in ATTEMPT.c if column is not ATTEMPT.c.answer]
+    query = select(*columns, begun, func.length(ATTEMPT.c.answer).label("size"))
+    query = query.where(ATTEMPT.c.delivery_id.in_(ids)).order_by(ATTEMPT.c.id)
     for row in await conn.execute(query):
         found[row.delivery_id].append(
             {
@@ -96,9 +132,17 @@ async def _attempts(conn: AsyncConnection, ids: Sequence[str]) -> dict[str, list
                 "duration_ms": row.duration_ms,
                 "status": row.status,
                 "error": row.error,
+                "answer": _answer(row.begun, row.size),
             }
         )
     return found
+
+
+def _answer(begun: bytes | None, size: int | None) -> str | None:
+    """Return what is shown of an answer of that size; of none at all SQLite's substr makes NULL."""
+    if size is None:
+        return None
+    return readable(begun or b"") + ("…" if size > len(begun or b"") else "")
 
 
 def _delivery(row: Any, attempts: list[dict[str, Any]]) -> dict[str, Any]:

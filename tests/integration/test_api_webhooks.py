@@ -10,6 +10,7 @@ from sqlalchemy import insert, select, update
 
 from watcher.api.schema import Delivery
 from watcher.api.schema_works import Chain, Readiness, Webhook, WebhookWithSecret
+from watcher.apikeys import Scope
 from watcher.render import moment
 from watcher.tables import ATTEMPT, DELIVERY, ENDPOINT, GAP
 
@@ -65,9 +66,27 @@ async def test_the_secret_is_shown_when_it_is_made_and_nowhere_else(api: Api) ->
         assert b"whsec_" not in answer.body
 
 
+async def test_h137_a_private_key_is_in_no_answer_and_its_public_key_is_on_record(api: Api) -> None:
+    made = await hook(api, signature="ed25519")
+    path = f"/v1/webhooks/{made['id']}"
+    rotated = (await api.post(f"{path}/rotate")).json
+    WebhookWithSecret.model_validate(rotated, extra="forbid")
+
+    answers = [await api.get(path), await api.get("/v1/webhooks"), await api.get("/v1/audit", Scope.ADMIN)]
+    assert [None, None] == [made["secret"], rotated["secret"]]
+    assert made["public_key"] != rotated["public_key"] == answers[0].json["public_key"]
+    assert {rotated["public_key"], made["public_key"]} == {
+        entry["detail"]["public_key"] for entry in answers[2].json["data"]
+    }
+    for answer in answers:
+        assert b"whsk_" not in answer.body
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [
+        ({"signature": "rsa"}, "signature"),
+        ({"signature": "ed25519", "secret": "whsec_" + "QUFB" * 8}, "signature"),
         ({"url": "http://127.0.0.1/hooks"}, "url"),
         ({"url": "ftp://shop.example"}, "url"),
         ({"events": ["invoice.payed"]}, "events"),
@@ -131,7 +150,7 @@ async def test_deliveries_are_listed_with_their_attempts_and_filters(api: Api) -
     for query in queries:
         (item,) = (await api.get(f"/v1/deliveries?{query}")).json["data"]
         Delivery.model_validate(item, extra="forbid")
-        assert [{**attempt, "at": moment(api.clock())}] == item["history"]
+        assert [{**attempt, "at": moment(api.clock()), "answer": None}] == item["history"]
     for query in ("event_id=evt_x", "webhook_id=whk_x", "state=dead"):
         assert [] == (await api.get(f"/v1/deliveries?{query}")).json["data"]
 

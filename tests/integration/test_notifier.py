@@ -17,6 +17,7 @@ from outbox_db import SECRET, OutboxDb, event
 from running_notifier import OWN_SECRET, Daemon, Shop, open_shop, running
 from watcher import endpoints, lanes, sending, signing
 from watcher.deliveries import redeliver
+from watcher.secret import new_secret
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -160,7 +161,7 @@ async def test_an_invoices_own_url_is_signed_with_the_secret_of_the_configuratio
 
 
 async def test_h134_both_secrets_sign_while_one_is_being_rotated(daemon: Daemon, shop: Shop) -> None:
-    new = signing.new_secret()
+    new = new_secret()
     column = signing.rotated(signing.stored([SECRET]), new, daemon.clock(), timedelta(hours=1))
     await daemon.db.endpoint(shop.url, secrets=column)
     await daemon.publish(event())

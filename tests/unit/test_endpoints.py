@@ -63,6 +63,8 @@ async def test_a_new_endpoint_gets_all_events_and_shows_its_secret_once(db: Outb
         "events": ["*"],
         "chains": [],
         "format": "standard",
+        "signature": "hmac",
+        "public_key": None,
         "description": None,
         "success_body": None,
         "managed": "api",
@@ -108,9 +110,21 @@ async def test_a_secret_of_the_merchants_own_is_taken(db: OutboxDb) -> None:
         pytest.param({"events": ["invoice.payed"]}, "unknown_event", "events", "invoice.payed", id="event"),
         pytest.param({"events": ["invoices.*"]}, "unknown_event", "events", "invoices", id="family"),
         pytest.param({"chains": ["bitcion"]}, "unknown_chain", "chains", "bitcoin, ethereum", id="chain"),
-        pytest.param({"format": "oxapay"}, "unsupported_format", "format", "later version", id="oxapay"),
-        pytest.param({"format": "btcpay"}, "unsupported_format", "format", "later version", id="btcpay"),
-        pytest.param({"format": "xml"}, "unsupported_format", "format", "standard", id="format"),
+        pytest.param({"format": "xml"}, "unsupported_format", "format", '"oxapay", "btcpay"', id="format"),
+        pytest.param(
+            {"format": "oxapay", "events": ["invoice.created", "chain.*"]},
+            "not_in_format",
+            "events",
+            "none of these is told in the format oxapay",
+            id="events that oxapay does not know",
+        ),
+        pytest.param(
+            {"format": "btcpay", "events": ["deposit.*"]},
+            "not_in_format",
+            "events",
+            "btcpay",
+            id="nor btcpay",
+        ),
         pytest.param({"secret": "hunter2hunter2"}, "invalid_secret", "secret", "whsec_", id="no prefix"),
         pytest.param({"secret": "whsec_MfKQ9r8G"}, "invalid_secret", "secret", "24 to 64", id="short"),
         pytest.param({"secret": "whsec_" + "!" * 40}, "invalid_secret", "secret", "base64", id="no base64"),
@@ -309,7 +323,12 @@ async def test_the_api_does_not_change_an_endpoint_of_the_configuration(
         pytest.param([Configured(url=SHOP), Configured(url=SHOP)], "duplicate_url", id="twice"),
         pytest.param([Configured(url="http://192.168.0.9/")], "private_address", id="private"),
         pytest.param([Configured(url=SHOP, chains=("btc",))], "unknown_chain", id="chain"),
-        pytest.param([Configured(url=SHOP, format="btcpay")], "unsupported_format", id="format"),
+        pytest.param([Configured(url=SHOP, format="xml")], "unsupported_format", id="format"),
+        pytest.param(
+            [Configured(url=SHOP, format="btcpay", events=("chain.*",))],
+            "not_in_format",
+            id="events of a format",
+        ),
     ],
 )
 async def test_a_configuration_that_cannot_be_changes_nothing(
@@ -321,3 +340,14 @@ async def test_a_configuration_that_cannot_be_changes_nothing(
 
     assert code == refused.value.code
     assert ["https://old.example/"] == [one["url"] for one in await _listed(db)]
+
+
+async def test_a_change_of_events_has_to_leave_some_that_the_format_tells(db: OutboxDb) -> None:
+    made = await _create(db, format="oxapay", secret="merchant-secret")
+    async with db.store.write() as conn:
+        with pytest.raises(Refused) as refused:
+            await endpoints.patch(conn, made["id"], EndpointPatch(events=["invoice.created"]), RULES)
+        changed = await endpoints.patch(conn, made["id"], EndpointPatch(events=[]), RULES)
+
+    assert ("not_in_format", "events") == (refused.value.code, refused.value.field)
+    assert ["*"] == changed["events"]

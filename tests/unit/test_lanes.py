@@ -32,10 +32,18 @@ def _send(subject: Lanes, name: str, times: int, now: float) -> None:
         ("http://shop.example/other", "shop.example:80"),
         ("http://SHOP.example:8080", "shop.example:8080"),
         ("http://[::1]:9/", "::1:9"),
+        ("http://[::1/", "http://[::1/"),
+        ("http://shop.example:99999/", "http://shop.example:99999/"),
     ],
 )
-def test_a_receiver_is_a_host_and_a_port(url: str, expected: str) -> None:
-    assert expected == receiver(url)
+def test_the_invoices_own_urls_share_the_room_of_a_host_and_port(url: str, expected: str) -> None:
+    assert expected == receiver("whi_inv_1", url, own=True)
+
+
+def test_every_other_endpoint_has_room_and_breaker_of_its_own() -> None:
+    url = "https://shop.example/hooks"
+
+    assert ("whk_1", "whk_2") == (receiver("whk_1", url, own=False), receiver("whk_2", url, own=False))
 
 
 def test_a_receiver_has_a_cap_of_its_own() -> None:

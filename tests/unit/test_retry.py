@@ -66,6 +66,9 @@ def test_an_event_holds_its_successors_no_longer_than_its_first_three_attempts_t
         pytest.param("soon", None, id="words"),
         pytest.param("Sun, 99 Nov 2026 12:02:00 GMT", None, id="no such day"),
         pytest.param("٣", None, id="another script's digits"),
+        pytest.param("Sun, 22 Nov 99999999999999 12:00:00 GMT", None, id="a year that no clock has"),
+        pytest.param("Sun, 22 Nov 2026 12:00:99999999999999999999 GMT", None, id="so many seconds"),
+        pytest.param("Sun, 22 Nov 2026 12:00:00 +99999999999999999", None, id="a place that far east"),
     ],
 )
 def test_the_header_is_read_as_seconds_or_a_date(value: str | None, expected: int | None) -> None:

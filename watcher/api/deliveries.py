@@ -32,12 +32,19 @@ class DeliveryQuery(PageQuery):
 
 @routes.add("GET", "/v1/deliveries", query=DeliveryQuery, answer=Page[Delivery])
 async def listing(call: Call) -> Answer:
-    """List deliveries with every attempt, newest first."""
+    """List deliveries with every attempt, newest first. Of each answer the beginning is shown."""
     query = call.query
     wanted = told.DeliveryFilter(**query.model_dump(exclude={"cursor", "limit"}))
     async with call.context.store.read() as conn:
         shown, following = await told.deliveries(conn, wanted, query.cursor, query.limit)
     return Answer(page(shown, following))
+
+
+@routes.add("GET", "/v1/deliveries/{id}", answer=Delivery)
+async def one(call: Call) -> Answer:
+    """Show a delivery with every attempt, and all that is kept of the answers."""
+    async with call.context.store.read() as conn:
+        return Answer(await told.delivery(conn, call.id))
 
 
 @routes.add(

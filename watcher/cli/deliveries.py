@@ -7,10 +7,17 @@ from typing import Annotated, Any
 import typer
 
 from watcher.cli import options, output
+from watcher.cli.explain import delivery as lines
 from watcher.cli.explain import outcome
 from watcher.cli.names import flags
+from watcher.untrusted import one_line
 
 app = typer.Typer(help="What was sent to the endpoints.")
+
+Delivery = Annotated[str, typer.Argument(metavar="DELIVERY", help="Its id.")]
+
+_WIDTH = 60
+"""So many characters of the last answer stand in a table."""
 
 
 @app.command("list")
@@ -36,21 +43,33 @@ def listing(  # noqa: PLR0913 - one for each filter
     if as_json:
         output.as_json(answer)
         return
-    columns = ["id", "event", "invoice", "endpoint", "state", "attempts", "last"]
+    columns = ["id", "event", "invoice", "endpoint", "state", "attempts", "last", "answer"]
     output.table(columns, [_row(one) for one in answer["data"]], "no delivery")
 
 
 def _row(one: dict[str, Any]) -> list[object]:
-    last = outcome(one["history"][-1]) if one["history"] else None
+    last = one["history"][-1] if one["history"] else None
     names = ("id", "event_type", "invoice_id", "webhook_id", "state", "attempts")
-    return [*(one[name] for name in names), last]
+    said = one_line(last["answer"] or "", _WIDTH) if last else None
+    return [*(one[name] for name in names), outcome(last) if last else None, said]
 
 
 @app.command()
-def redeliver(
-    context: typer.Context,
-    delivery: Annotated[str, typer.Argument(metavar="DELIVERY", help="Its id.")],
-) -> None:
+def show(context: typer.Context, delivery: Delivery, *, as_json: options.Json = False) -> None:
+    """Show a delivery with every attempt and what the receiver answered."""
+    from watcher.cli import client
+
+    path = f"/v1/deliveries/{client.part(delivery)}"
+    found = client.run(options.settings(context), lambda api: api.get(path))
+    if as_json:
+        output.as_json(found)
+        return
+    for line in lines(found):
+        typer.echo(line)
+
+
+@app.command()
+def redeliver(context: typer.Context, delivery: Delivery) -> None:
     """Send a delivery again: the same id and the same bytes."""
     from watcher.cli import client
 

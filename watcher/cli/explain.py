@@ -43,7 +43,7 @@ def _lines(answer: dict[str, Any]) -> Iterator[str]:
     yield from _part("You may", [_action(one) for one in answer["actions"]])
     yield from _part("Who did what", [_audit(one) for one in answer["audit"]])
     yield from _part("Events", [_event(one) for one in answer["events"]])
-    yield from _part("Deliveries", [line for one in answer["deliveries"] for line in _delivery(one)])
+    yield from _part("Deliveries", [line for one in answer["deliveries"] for line in delivery(one)])
     yield from _part("Mails", [_mail(one) for one in answer["mails"]])
 
 
@@ -94,11 +94,13 @@ def _event(one: dict[str, Any]) -> str:
     return f"{one['occurred_at']} {one['type']} (sequence {one['sequence']}, {one['id']})"
 
 
-def _delivery(one: dict[str, Any]) -> Iterator[str]:
+def delivery(one: dict[str, Any]) -> Iterator[str]:
+    """Yield what is to be told of one delivery: its attempts and what the receiver answered."""
     following = f", next attempt {one['next_at']}" if one["state"] == "pending" else ""
     yield f"{one['event_type']} to {one['webhook_id']}: {one['state']}{following} ({one['id']})"
     for attempt in one["history"]:
         yield f"  {attempt['at']} attempt {attempt['number']}: {outcome(attempt)}"
+        yield from (f"    | {line}" for line in (attempt["answer"] or "").splitlines())
 
 
 def _mail(one: dict[str, Any]) -> str:
