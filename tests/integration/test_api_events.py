@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from contextlib import asynccontextmanager
+import contextlib
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import pytest
 
+from event_streams import block, event, stream, tell, until
+from watcher import apikeys, feed
 from watcher.api import events as events_module
 from watcher.api.schema import Event as EventItem
 from watcher.apikeys import Scope
@@ -16,54 +19,10 @@ from watcher.ids import new_id
 from watcher.model import Event, EventType
 from watcher.outbox import publish
 from watcher.render import body
+from watcher.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    import aiohttp
-
-    from api_server import Api
-
-
-async def tell(api: Api, number: int, size: int = 1) -> None:
-    """Publish that many events of a chain."""
-    now, kind = api.clock(), EventType.CHAIN_STALLED
-    made = [
-        Event(new_id("evt"), kind, now, body(kind, now, {"n": n, "filler": "x" * size}), chain="fake")
-        for n in range(number)
-    ]
-    async with api.context.store.write() as conn:
-        await publish(conn, made, now)
-    api.context.bus.published()
-
-
-@asynccontextmanager
-async def stream(
-    api: Api, query: str = "", headers: dict[str, str] | None = None
-) -> AsyncIterator[aiohttp.StreamReader]:
-    """Open a stream that has begun."""
-    key = {"Authorization": f"Bearer {api.keys[Scope.READ]}"}
-    async with api.session.get(f"{api.url}/v1/events/stream{query}", headers=key | (headers or {})) as answer:
-        assert answer.status == 200, await answer.text()
-        assert answer.content_type == "text/event-stream"
-        assert await answer.content.readline() == b": open\n"
-        await answer.content.readline()
-        yield answer.content
-
-
-async def block(reader: aiohttp.StreamReader) -> list[str]:
-    """Read up to the next empty line."""
-    lines = []
-    async with asyncio.timeout(10):
-        while line := (await reader.readline()).decode().rstrip("\n"):
-            lines.append(line)
-    return lines
-
-
-async def event(reader: aiohttp.StreamReader) -> tuple[int, dict[str, Any]]:
-    """Read the next event: its SSE id and its data."""
-    id_, data = await block(reader)
-    return int(id_.removeprefix("id: ")), json.loads(data.removeprefix("data: "))
+    from api_server import Api, Reply
 
 
 async def test_events_are_listed_oldest_first_with_the_webhook_s_content(api: Api) -> None:
@@ -86,6 +45,40 @@ async def test_pages_of_events_follow_each_other_by_after_or_by_cursor(api: Api)
     assert by_cursor == by_after
     assert [0, 1, 2, 3, 4] == [item["data"]["n"] for page in (first, by_after, last) for item in page["data"]]
     assert last["next"] is None
+
+
+async def test_the_events_of_an_invoice_or_an_address_are_listed_alone(api: Api) -> None:
+    first, second = [await api.invoice() for _ in range(2)]
+    await tell(api, 1)
+    address = (await api.post("/v1/addresses", {"chain": "fake"})).json
+    await _deposited(api, address["id"])
+
+    async def listed(query: str) -> list[int]:
+        return [item["seq"] for item in (await api.get(f"/v1/events?{query}")).json["data"]]
+
+    assert [1] == await listed(f"invoice_id={first['id']}")
+    assert [1, 2] == await listed(f"invoice_id={second['id']},{first['id']}")
+    assert [2] == await listed(f"invoice_id={second['id']}&invoice_id={first['id']}&after=1")
+    assert [4] == await listed(f"address_id={address['id']}")
+    assert [] == await listed("invoice_id=inv_unknown")
+
+
+async def _deposited(api: Api, address_id: str) -> None:
+    """Publish an event of a standing address."""
+    now, kind = api.clock(), EventType.DEPOSIT_DETECTED
+    told = Event(new_id("evt"), kind, now, body(kind, now, {}), standing_id=address_id)
+    async with api.context.store.write() as conn:
+        await publish(conn, [told], now)
+
+
+async def test_pages_of_one_invoice_s_events_are_read_by_an_index(api: Api) -> None:
+    for column in ("invoice_id", "standing_id"):
+        async with api.context.store.read() as conn:
+            query = f"SELECT seq FROM event WHERE {column} IN ('a', 'b') AND seq > 5 ORDER BY seq"
+            rows = await conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}")
+            plan = " ".join(row.detail for row in rows)
+
+        assert f"SEARCH event USING COVERING INDEX ix_event_{column} ({column}=? AND rowid>?)" in plan
 
 
 async def test_after_the_last_event_there_is_nothing(api: Api) -> None:
@@ -149,40 +142,201 @@ async def test_silence_is_broken_by_comments(api: Api, monkeypatch: pytest.Monke
     assert "id: 1" == lines[0]
 
 
-@pytest.mark.parametrize("value", ["x", "-1", "9" * 30, ""])
+@pytest.mark.parametrize("value", ["x", "-1", "9" * 30, "", " ", "1.0", "٣", "1\t"])
 async def test_a_last_event_id_that_is_no_seq_is_422(api: Api, value: str) -> None:
-    reply = await api.get("/v1/events/stream", headers={"Last-Event-ID": value})
+    reply = await api.get("/v1/events/stream", headers={"Last-Event-ID": value.encode().decode("latin-1")})
 
     assert (422, "Last-Event-ID") == (reply.status, reply.json["error"]["field"])
 
 
-async def test_a_reader_that_does_not_read_is_dropped(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_two_last_event_ids_are_422(api: Api) -> None:
+    key = {"Authorization": f"Bearer {api.keys[Scope.READ]}"}
+    headers = [*key.items(), ("Last-Event-ID", "0"), ("Last-Event-ID", "0")]
+    async with api.session.get(f"{api.url}/v1/events/stream", headers=headers) as answer:
+        assert 422 == answer.status
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "field"),
+    [
+        pytest.param("?after=3", {}, "after", id="after"),
+        pytest.param(f"?after={2**63 - 1}", {}, "after", id="the largest"),
+        pytest.param("", {"Last-Event-ID": "3"}, "Last-Event-ID", id="Last-Event-ID"),
+        pytest.param("", {"Last-Event-ID": "9" * 19}, "Last-Event-ID", id="more than 64 bits"),
+    ],
+)
+async def test_a_seq_that_no_event_has_yet_is_refused_lest_the_next_ones_be_missed(
+    api: Api, query: str, headers: dict[str, str], field: str
+) -> None:
+    await tell(api, 2)
+    reply = await api.get(f"/v1/events/stream{query}", headers=headers)
+
+    assert (422, field) == (reply.status, reply.json["error"]["field"])
+    assert "the newest is 2" in reply.json["error"]["message"]
+
+
+async def test_the_opening_says_when_to_come_again_and_where_it_stands(api: Api) -> None:
+    await tell(api, 3)
+    key = {"Authorization": f"Bearer {api.keys[Scope.READ]}"}
+    async with api.session.get(f"{api.url}/v1/events/stream", headers=key) as answer:
+        _, retry, id_ = await block(answer.content)
+
+    assert "id: 3" == id_
+    assert 1000 <= int(retry.removeprefix("retry: ")) < 3000
+    assert "no-store" == answer.headers["Cache-Control"]
+    assert "no" == answer.headers["X-Accel-Buffering"]
+
+
+async def test_a_reader_that_does_not_read_is_dropped_and_resumes_without_loss(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(events_module, "PATIENCE", 0.3)
     await tell(api, 1000, 20_000)
-    async with stream(api, "?after=0"):
-        async with asyncio.timeout(10):
-            while api.context.life.streams:  # noqa: ASYNC110 - the server tells nobody
-                await asyncio.sleep(0.05)
+    async with stream(api, "?after=0") as reader:
+        await until(lambda: not len(api.context.streams))
+        last = await _read_rest(reader)
 
-    assert 200 == (await api.get("/v1/chains")).status
+    assert 0 < last < 1000
+    async with stream(api, headers={"Last-Event-ID": str(last)}) as reader:
+        assert [*range(last + 1, 1001)] == [(await event(reader))[0] for _ in range(1000 - last)]
 
 
-async def test_a_stream_ends_when_its_key_is_revoked(api: Api) -> None:
-    async with stream(api) as reader:
+async def _read_rest(reader: aiohttp.StreamReader) -> int:
+    """Read whole events until the stream breaks off; return the last one's seq."""
+    last = 0
+    with contextlib.suppress(aiohttp.ClientError, ValueError):
+        while True:
+            last, _ = await event(reader)
+    return last
+
+
+async def test_a_reader_that_does_not_read_holds_up_no_other(api: Api) -> None:
+    async with stream(api), stream(api) as other:
+        for number in range(10):
+            await tell(api, 100, 20_000)
+            found = [(await event(other))[0] for _ in range(100)]
+
+            assert [*range(number * 100 + 1, number * 100 + 101)] == found
+        assert 2 == len(api.context.streams)
+
+
+@pytest.mark.parametrize("behind", [pytest.param(0, id="at the head"), pytest.param(600, id="behind")])
+async def test_a_stream_ends_when_its_key_is_revoked_without_an_event_told_later(
+    api: Api, behind: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "POLL", 60.0)  # it does not end by polling
+    await tell(api, behind, 20_000)
+    async with stream(api, "?after=0") as reader:
         await api.call("DELETE", "/v1/keys/a read")
         await tell(api, 1)
         async with asyncio.timeout(10):
             rest = await reader.read()
 
-    assert b"" == rest
+    assert f"id: {behind + 1}".encode() not in rest
+    await until(lambda: not len(api.context.feed))
 
 
-async def test_there_is_a_limit_to_open_streams(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events_module, "MAX_STREAMS", 1)
+async def test_the_revoked_key_of_one_ends_no_other_s_stream(api: Api) -> None:
+    admin = {"Authorization": f"Bearer {api.keys[Scope.ADMIN]}"}
+    async with stream(api) as ended, stream(api, headers=admin) as other:
+        await api.call("DELETE", "/v1/keys/a read")
+        async with asyncio.timeout(10):
+            await ended.read()
+        await tell(api, 1)
+
+        assert 1 == (await event(other))[0]
+
+
+async def test_a_key_that_is_revoked_behind_our_back_is_found_by_polling(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "POLL", 0.1)
+    async with stream(api) as reader:
+        async with api.context.store.write() as conn:
+            await apikeys.revoke(conn, "a read", api.clock())
+        async with asyncio.timeout(10):
+            assert b"" == await reader.read()
+
+
+async def test_who_is_behind_is_told_no_further_page_once_its_key_is_revoked(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "POLL", 60.0)
+    admin = {"Authorization": f"Bearer {api.keys[Scope.ADMIN]}"}
+    await tell(api, 599, 20_000)
+    async with stream(api, headers=admin) as other:
+        await tell(api, 1)
+        await event(other)  # now the feed sleeps
+        async with stream(api, "?after=0") as reader:
+            async with api.context.store.write() as conn:
+                await apikeys.revoke(conn, "a read", api.clock())
+            async with asyncio.timeout(10):
+                rest = await reader.read()
+
+    assert b"id: 600\n" not in rest
+
+
+async def test_a_stream_ends_as_soon_as_its_key_is_revoked(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed, "POLL", 60.0)
+    async with stream(api) as reader:
+        await tell(api, 1)
+        await event(reader)
+        await api.call("DELETE", "/v1/keys/a read")
+        async with asyncio.timeout(10):
+            assert b"" == await reader.read()
+
+
+async def test_all_listeners_cost_one_reading_of_each_event_and_one_look_at_their_keys(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with AsyncExitStack() as stack:
+        readers = [await stack.enter_async_context(stream(api)) for _ in range(20)]
+        await until(lambda: len(api.context.feed) == 20)
+        reads = _count_reads(monkeypatch)
+        await tell(api, 1)
+        assert [1] * 20 == [(await event(reader))[0] for reader in readers]
+
+        assert len(reads) == 1
+
+
+def _count_reads(monkeypatch: pytest.MonkeyPatch) -> list[Store]:
+    """Note every transaction that reads."""
+    counted: list[Store] = []
+    read = Store.read
+
+    def counting(store: Store) -> Any:
+        counted.append(store)
+        return read(store)
+
+    monkeypatch.setattr(Store, "read", counting)
+    return counted
+
+
+def _refusal(reply: Reply) -> tuple[int, str, str]:
+    return reply.status, reply.json["error"]["code"], reply.headers["Retry-After"]
+
+
+async def test_one_key_may_not_have_all_streams(api: Api) -> None:
+    api.context.streams.most = 4
+    async with stream(api), stream(api), stream(api):
+        refused = await api.get("/v1/events/stream")
+        admin = {"Authorization": f"Bearer {api.keys[Scope.ADMIN]}"}
+        async with stream(api, headers=admin):
+            full = await api.get("/v1/events/stream", Scope.WRITE)
+
+    assert (429, "too_many_streams", "5") == _refusal(refused)
+    assert (503, "too_many_streams", "5") == _refusal(full)
+
+
+async def test_connections_that_broke_take_nobody_s_place(api: Api) -> None:
+    api.context.streams.most = 1
     async with stream(api):
-        second = await api.get("/v1/events/stream")
-
-    assert (429, "too_many_streams") == (second.status, second.json["error"]["code"])
+        pass
+    async with asyncio.timeout(10):
+        while True:
+            with contextlib.suppress(AssertionError):
+                async with stream(api):
+                    return
 
 
 async def test_streams_end_when_the_server_stops(api: Api) -> None:
@@ -192,4 +346,4 @@ async def test_streams_end_when_the_server_stops(api: Api) -> None:
         rest = await reader.read()
 
     assert b"" == rest
-    assert 0 == api.context.life.streams
+    assert 0 == len(api.context.streams) == len(api.context.feed)

@@ -6,25 +6,40 @@ Reads only what is committed; keeps nothing for a reader beyond where it stands.
 from __future__ import annotations
 
 import asyncio
+import secrets
+import socket
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
-import msgspec
+import structlog
 from aiohttp import web
 
-from watcher import apikeys, told
+from watcher import told
 from watcher.api.context import Answer, Call
 from watcher.api.openapi import Routes
 from watcher.api.schema import Event
-from watcher.api.values import PAGE, Limit, Page, Query, Seq, page
+from watcher.api.values import MAX_SEQ, PAGE, Limit, Page, Query, Seq, page
 from watcher.errors import Refused
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from aiohttp.abc import AbstractStreamWriter
+
+    from watcher.feed import Listener
+    from watcher.feed_window import Told
+
 routes = Routes()
+log = structlog.get_logger()
 
 KEEP_ALIVE = 15.0
 """Seconds of silence after which a comment shows proxies that the stream lives."""
 PATIENCE = 30.0
-"""Seconds that a reader may leave its buffer full before it is dropped; it resumes by its last id."""
-BATCH = 100
-MAX_STREAMS = 200
+"""Seconds that a reader may leave its buffers full before it is dropped; it resumes by its last id."""
+SEND_BUFFER = 64 * 1024
+"""Bytes that the system keeps for a reader; as many wait in the process, beside one piece of the feed."""
+RETRY, SPREAD = 1000, 2000
+"""Milliseconds after which a reader comes again, at least, and so many more: not all in one moment."""
 
 
 class EventsQuery(Query):
@@ -32,6 +47,8 @@ class EventsQuery(Query):
 
     after: Seq = 0
     cursor: Seq | None = None
+    invoice_id: tuple[str, ...] = ()
+    address_id: tuple[str, ...] = ()
     limit: Limit = PAGE
 
 
@@ -46,8 +63,9 @@ async def listing(call: Call) -> Answer:
     """List the events after a `seq`, oldest first: the same as the webhooks carry, kept at least 90 days."""
     query = call.query
     after = query.after if query.cursor is None else query.cursor
+    wanted = told.EventFilter(invoice_id=query.invoice_id, address_id=query.address_id)
     async with call.context.store.read() as conn:
-        found = await told.events_after(conn, after, query.limit + 1)
+        found = await told.events_after(conn, after, query.limit + 1, wanted)
     shown = found[: query.limit]
     return Answer(page(shown, str(shown[-1]["seq"]) if len(found) > query.limit else None))
 
@@ -55,62 +73,89 @@ async def listing(call: Call) -> Answer:
 @routes.add("GET", "/v1/events/stream", query=StreamQuery, media="text/event-stream", errors=(429,))
 async def stream(call: Call) -> web.StreamResponse:
     """Send the events as they happen, as server-sent events whose id is the `seq`."""
-    life = call.context.life
-    if life.streams >= MAX_STREAMS:
-        raise Refused("too_many_streams", f"{MAX_STREAMS} streams are open already", status=429)
+    context, transport = call.context, call.request.transport
+    if transport is None:
+        raise ConnectionResetError
+    key = call.caller.id
     after = await _start(call)
-    headers = {"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
-    response = web.StreamResponse(headers=headers)
-    life.streams += 1
-    try:
-        await response.prepare(call.request)
-        await _follow(call, response, after)
-    except TimeoutError:
-        _drop(call.request)
-    except ConnectionError:
-        pass  # the reader went away
-    finally:
-        life.streams -= 1
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
+    with (
+        context.streams.room(key, transport),
+        context.metrics.streams.track_inprogress(),
+        context.feed.listen(after, None if key == "local" else key) as listener,
+        _cut_unless_whole(transport),
+    ):
+        _limit_buffers(transport)
+        writer = await response.prepare(call.request)
+        if writer is not None:
+            await _follow(writer, listener)
     return response
 
 
 async def _start(call: Call) -> int:
-    """Return the `seq` after which the reader wants to be told."""
-    last = call.request.headers.get("Last-Event-ID")
-    if last is not None:
-        if not (last.isascii() and last.isdigit() and len(last) <= 18):  # noqa: PLR2004 - fits 64 bits
-            raise Refused("invalid", "must be a seq", field="Last-Event-ID")
-        return int(last)
-    if call.query.after is not None:
-        return int(call.query.after)
+    """Return the `seq` after which the reader wants to be told; Refused if no event can have it yet."""
     async with call.context.store.read() as conn:
-        return await told.last_seq(conn)
+        newest = await told.last_seq(conn)
+    field, wanted = "after", call.query.after
+    given = call.request.headers.getall("Last-Event-ID", [])
+    if given:
+        field, wanted = "Last-Event-ID", _seq(given)
+    if wanted is None:
+        return newest
+    if wanted > newest:
+        message = f"no event has this seq yet: the newest is {newest}; was an older database restored?"
+        raise Refused("invalid", message, field=field)
+    return int(wanted)
 
 
-async def _follow(call: Call, response: web.StreamResponse, after: int) -> None:
-    """Send what is there, then wait for more, until the reader, its key or the server ends it."""
-    context = call.context
-    await _send(response, b": open\n\n")
-    while not context.life.closing:
-        woken = context.bus.events.next()
-        async with context.store.read() as conn:
-            if call.caller.id != "local" and not await apikeys.alive(conn, call.caller.id):
-                return
-            found = await told.events_after(conn, after, BATCH)
-        for event in found:
-            await _send(response, b"id: %d\ndata: %s\n\n" % (event["seq"], msgspec.json.encode(event)))
-            after = event["seq"]
-        if not found and not context.life.closing and not await context.bus.events.wait(KEEP_ALIVE, woken):
-            await _send(response, b": keep-alive\n\n")
+def _seq(given: Sequence[str]) -> int:
+    text = given[0]
+    if len(given) > 1 or not (text.isascii() and text.isdigit() and len(text) <= len(str(MAX_SEQ))):
+        raise Refused(
+            "invalid", "must be a seq: the id of the last event that you have", field="Last-Event-ID"
+        )
+    return int(text)
 
 
-async def _send(response: web.StreamResponse, data: bytes) -> None:
-    """Write; TimeoutError if the reader leaves its buffer full for too long."""
+@contextmanager
+def _cut_unless_whole(transport: asyncio.Transport) -> Iterator[None]:
+    """Break the connection off where the stream did not end in order: nothing else may follow in it."""
+    whole = False
+    try:
+        yield
+        whole = True
+    except ConnectionError:
+        pass  # the reader went away
+    except TimeoutError:
+        log.info("stream.dropped", reason=f"its reader took nothing for {PATIENCE:g} s")
+    finally:
+        if not whole:
+            transport.abort()
+
+
+def _limit_buffers(transport: Any) -> None:
+    """Keep what waits for a slow reader small, in the process and in the system."""
+    transport.set_write_buffer_limits(high=SEND_BUFFER)
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+
+
+async def _follow(writer: AbstractStreamWriter, listener: Listener) -> None:
+    """Send what is there, then what comes, until the reader, its key or the server ends it.
+
+    The first block is no event, and sets the id: who breaks off before any event comes back to here.
+    """
+    retry = RETRY + secrets.randbelow(SPREAD)
+    await _send(writer, b": open\nretry: %d\nid: %d\n\n" % (retry, listener.after))
+    while (found := await listener.next(KEEP_ALIVE)) is not None:
+        await _send(writer, b"".join(map(_block, found)) or b": keep-alive\n\n")
+
+
+def _block(one: Told) -> bytes:
+    return b"id: %d\ndata: %s\n\n" % one
+
+
+async def _send(writer: AbstractStreamWriter, data: bytes) -> None:
+    """Write; TimeoutError if the reader leaves its buffers full for too long."""
     async with asyncio.timeout(PATIENCE):
-        await response.write(data)
-
-
-def _drop(request: web.Request) -> None:
-    """Cut a reader off that does not read: nothing is lost, it resumes by its last id."""
-    if request.transport is not None:
-        request.transport.abort()
+        await writer.write(data)
+        await writer.drain()

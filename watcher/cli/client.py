@@ -20,7 +20,7 @@ from watcher.cli.names import as_sent
 from watcher.lock import Locked, socket_path
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
     from pathlib import Path
 
     from watcher.cli.names import Names
@@ -35,9 +35,14 @@ _PAUSE = 0.1
 _TIMEOUT = aiohttp.ClientTimeout(total=60)
 _PAGE = 200
 _USERS_FAULT = {400, 413, 422}
+_CROWDED = {429, 503}
 _SHOWN = 500
 _SILENT = "the daemon does not answer; look at its log, then try again"
 _BROKEN = "the daemon's answer broke off ({}); see whether it runs"
+
+
+class Unreachable(Failure):
+    """The daemon is not there, says nothing, or has no room: later it may."""
 
 
 class Api:
@@ -72,9 +77,25 @@ class Api:
                 async for piece in response.content.iter_any():
                     write(piece)
         except TimeoutError:
-            raise Failure(_SILENT) from None
+            raise Unreachable(_SILENT) from None
         except aiohttp.ClientError as error:
-            raise Failure(_BROKEN.format(error)) from None
+            raise Unreachable(_BROKEN.format(error)) from None
+
+    async def lines(
+        self, path: str, query: Mapping[str, Any], silence: float, names: Names = as_sent
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield what is there line by line, until it ends or says nothing for so many seconds."""
+        url, patience = _url(path, query), aiohttp.ClientTimeout(sock_read=silence)
+        try:
+            async with self._session.get(url, timeout=patience) as response:
+                if not response.ok:
+                    raise _refusal(response.status, await response.json(), names)
+                async for line in response.content:
+                    yield line
+        except TimeoutError:
+            raise Unreachable(_SILENT) from None
+        except aiohttp.ClientError as error:
+            raise Unreachable(_BROKEN.format(error)) from None
 
     async def listing(
         self, path: str, query: Mapping[str, Any], limit: int, names: Names = as_sent
@@ -105,9 +126,9 @@ class Api:
             async with self._session.request(method, url, json=body) as response:
                 answer: Any = await response.json() if response.status != HTTPStatus.NO_CONTENT else None
         except TimeoutError:
-            raise Failure(_SILENT) from None
+            raise Unreachable(_SILENT) from None
         except (aiohttp.ClientError, ValueError) as error:
-            raise Failure(_BROKEN.format(error)) from None
+            raise Unreachable(_BROKEN.format(error)) from None
         if not response.ok:
             raise _refusal(response.status, answer, names)
         return answer
@@ -123,7 +144,10 @@ def _url(path: str, query: Mapping[str, Any]) -> URL:
 
 
 def _refusal(status: int, answer: Mapping[str, Any], names: Names) -> Failure:
-    return Failure(_line(answer["error"], names), WRONG_USAGE if status in _USERS_FAULT else FAILED)
+    line = _line(answer["error"], names)
+    if status in _CROWDED:
+        return Unreachable(line)
+    return Failure(line, WRONG_USAGE if status in _USERS_FAULT else FAILED)
 
 
 def _given(query: Mapping[str, Any]) -> dict[str, Any]:
@@ -177,7 +201,7 @@ async def _find(
         if await answers(path):
             return path, True
         if required is not None:
-            raise Failure(required)
+            raise Unreachable(required)
         try:
             return await _own(settings, stack, introduce=introduce), False
         except Locked as locked:

@@ -27,8 +27,10 @@ _TAKEN = {errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES}
 def run(context: typer.Context) -> None:
     """Run the daemon: scanners, notifier and API; it migrates the database first."""
     from watcher import log
+    from watcher.settings_secrets import secrets_of
 
     settings = options.load(context.obj)
+    log.conceal(secrets_of(settings))
     log.configure(settings.log.level, settings.log.format)
     sys.excepthook = log_unexpected
     _arm()
@@ -92,6 +94,7 @@ async def serve(app: App, stop: asyncio.Event, ready: Callable[[int], None]) -> 
     from sqlalchemy.exc import DBAPIError
 
     from watcher import app as composition
+    from watcher import descriptors
     from watcher.lock import Locked
     from watcher.migrate import MigrationError
     from watcher.settings import SettingsError
@@ -103,6 +106,7 @@ async def serve(app: App, stop: asyncio.Event, ready: Callable[[int], None]) -> 
         started = True
         ready(port)
 
+    descriptors.allow_more()
     try:
         await composition.run(app, stop, begun)
     except (Locked, MigrationError) as error:

@@ -15,6 +15,7 @@ from watcher.cli import (
     check,
     daemon,
     deliveries,
+    events,
     explain,
     export,
     init,
@@ -54,6 +55,7 @@ app.add_typer(standings.app, name="address")
 app.command("explain")(explain.explain)
 app.add_typer(webhooks.app, name="webhook")
 app.add_typer(deliveries.app, name="delivery")
+app.command("events")(events.events)
 app.command("stats")(stats.stats)
 app.command("export")(export.export)
 app.command("audit")(audit.audit)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from typing import TYPE_CHECKING
+import stat
+import sys
+from typing import TYPE_CHECKING, NoReturn
 
 from watcher.cli.failure import FAILED
 
@@ -24,3 +26,24 @@ def listen(stop: asyncio.Event, at_once: Callable[[], None] = lambda: None) -> N
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, heard)
+
+
+def leave() -> NoReturn:
+    """End with status 0 at once, for a command that has nothing to finish; what was flushed stays said."""
+    os._exit(0)
+
+
+def leave_when_told() -> None:
+    """Leave at the first SIGTERM or SIGINT, also from a write that nobody takes."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: leave())
+
+
+def leave_with_reader() -> None:
+    """Leave as soon as nobody reads the pipe that is our standard output, not only at the next write.
+
+    Needs a loop.
+    """
+    output = sys.stdout.fileno()
+    if stat.S_ISFIFO(os.fstat(output).st_mode):
+        asyncio.get_running_loop().add_reader(output, leave)  # the writing end is readable only when broken
