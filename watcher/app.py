@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING
 import structlog
 
 import chains
-from watcher import endpoints, failpoint, mail_text, migrate, pulse, troubles
+from watcher import app_links, endpoints, failpoint, mail_text, migrate, pulse, troubles
 from watcher.actions import Actions
 from watcher.api.context import ApiContext
-from watcher.api.server import listen, listen_unix
+from watcher.app_servers import serve
 from watcher.bus import Bus
 from watcher.customers import Customers
+from watcher.errors import Refused
+from watcher.feed import Feed
 from watcher.ledger import Ledger
 from watcher.links import PaymentLinks
-from watcher.lock import own, socket_path
+from watcher.lock import own
 from watcher.mailer import Mailer, Post
 from watcher.merchant import Desk, Merchant
 from watcher.merchant_refunds import Refunds
@@ -31,18 +33,17 @@ from watcher.model import ChainState, ChainStatus
 from watcher.notifier import Notifier, NotifierOptions
 from watcher.pace import Pace
 from watcher.receivers import Configured, Rules
-from watcher.render import Links
 from watcher.scanner import Scanner
+from watcher.settings_errors import SettingsError
 from watcher.store import Store, sqlite_is_safe
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from aiohttp import web
-
     from chains.base import ChainAdapter
     from chains.naive import NaiveReader
-    from watcher.model import Clock, Option
+    from watcher.model import Clock
+    from watcher.render import Links
     from watcher.settings import Settings
 
 log = structlog.get_logger()
@@ -72,6 +73,7 @@ class App:
     merchant: Merchant
     refunds: Refunds
     metrics: Metrics
+    feed: Feed
     scanners: dict[str, Scanner] = field(default_factory=dict)
     pulse: pulse.Pulse = field(default_factory=pulse.Pulse)
 
@@ -92,11 +94,17 @@ class App:
             links=self.links,
             metrics=self.metrics,
             version=version(DISTRIBUTION),
+            feed=self.feed,
         )
 
     def rules(self) -> Rules:
         """Return what a receiver of webhooks may be here."""
         return Rules(self.settings.webhooks.allow_private, tuple(self.chains))
+
+    def looked(self, name: str, status: ChainStatus) -> None:
+        """Hear of every look at a chain: show it, and wake who waits for it to be live."""
+        self.metrics.chain(name, status)
+        self.bus.chains.set()
 
     def chain_status(self, name: str) -> ChainStatus:
         """Return how a chain is followed; where no scanner runs, it is not."""
@@ -109,12 +117,7 @@ def build(settings: Settings, clock: Clock = utc_now) -> App:
     """Put one process together. Opens nothing yet."""
     adapters = {name: _adapter(name, settings, clock) for name in settings.chains}
     store, bus = Store(settings.database.path), Bus()
-    links = Links(
-        settings.server.public_url,
-        partial(_payment_uri, adapters),
-        partial(_decimals, adapters),
-        mail=settings.mail is not None,
-    )
+    links = app_links.links(settings, adapters)
     actions = Actions(store, adapters, settings, clock, links, bus)
     desk = Desk(store, clock, links, bus)
     return App(
@@ -131,6 +134,7 @@ def build(settings: Settings, clock: Clock = utc_now) -> App:
         merchant=Merchant(desk),
         refunds=Refunds(desk, adapters),
         metrics=Metrics(),
+        feed=Feed(store, bus),
     )
 
 
@@ -156,24 +160,12 @@ def _adapter(name: str, settings: Settings, clock: Clock) -> ChainAdapter:
     return adapter
 
 
-def _payment_uri(adapters: dict[str, ChainAdapter], option: Option, missing: int) -> str | None:
-    """Return the wallet link for what is still to be paid; None for nothing, or on a forgotten chain."""
-    if not missing or option.chain not in adapters:
-        return None
-    return adapters[option.chain].payment_uri(option.address, option.asset, missing)
-
-
-def _decimals(adapters: dict[str, ChainAdapter], chain: str, asset: str) -> int:
-    """Return an asset's decimals; 0, hence base units, for one that is no longer configured."""
-    known = adapters[chain].assets() if chain in adapters else ()
-    return next((a.decimals for a in known if a.symbol == asset), 0)
-
-
 @asynccontextmanager
 async def prepared(app: App) -> AsyncIterator[None]:
     """Own the database, migrated and with the configured endpoints; close everything at the end.
 
-    Raises Locked where another process owns it, MigrationError where it is newer than this program.
+    Raises SettingsError for endpoints that cannot be, Locked where another process owns the database,
+    MigrationError where it is newer than this program.
     """
     database = app.settings.database.path
     with own(database):
@@ -183,16 +175,32 @@ async def prepared(app: App) -> AsyncIterator[None]:
             stack.push_async_callback(app.store.close)
             for adapter in app.chains.values():
                 stack.push_async_callback(adapter.close)
-            async with app.store.write("endpoints") as connection:
-                await endpoints.sync(connection, _configured(app.settings), app.rules(), app.clock())
+            await _sync(app)
             yield
 
 
-async def run(app: App, stop: asyncio.Event, ready: Callable[[int], None] = lambda _port: None) -> None:
+async def _sync(app: App) -> None:
+    """Make the configuration's endpoints as it says; SettingsError for one that cannot be."""
+    try:
+        async with app.store.write("endpoints") as connection:
+            await endpoints.sync(connection, _configured(app.settings), app.rules(), app.clock())
+    except Refused as refused:
+        raise SettingsError(f"webhooks.endpoints: {refused.message}") from None
+
+
+async def run(
+    app: App,
+    stop: asyncio.Event,
+    ready: Callable[[int], None] = lambda _port: None,
+    *,
+    http: bool = True,
+    supervised: bool = True,
+) -> None:
     """Run the daemon until `stop` is set; whatever a loop does not expect ends it (invariant 13).
 
-    `ready` is told the port of the API once it answers. Raises SettingsError for a text of a mail that cannot
-    be used.
+    `ready` is told the port of the API once it answers: 0 without `http`, when only the operator's socket
+    does. `supervised`: systemd is told how this process is; inside another program that is not ours to tell.
+    Raises SettingsError for a text of a mail that cannot be used.
     """
     mailer = _mailer(app)
     async with prepared(app), AsyncExitStack() as servers:
@@ -203,44 +211,39 @@ async def run(app: App, stop: asyncio.Event, ready: Callable[[int], None] = lamb
         for chain, count in unfollowed.items():
             log.warning("chain.not_configured", chain=chain, open_invoices=count, remedy="configure it again")
         app.scanners.update({name: _scanner(app, name) for name in app.chains})
-        port = await _serve(app, servers)
+        port = await serve(app.context(), servers, http=http)
         failpoint.hit("start.listening")
-        await _loops(app, mailer, stop, partial(ready, port))
+        tell = pulse.notify if supervised else _nobody
+        await _loops(app, mailer, stop, partial(ready, port), tell)
 
 
-async def _serve(app: App, servers: AsyncExitStack) -> int:
-    """Start the API for everyone with a key, and for the operator; return the port."""
-    server, context = app.settings.server, app.context()
-    tcp = await listen(context, server.host, server.port)
-    servers.push_async_callback(tcp.cleanup)
-    path = socket_path(app.settings.database.path)
-    local = await listen_unix(context, path)
-    servers.callback(path.unlink, missing_ok=True)
-    servers.push_async_callback(local.cleanup)
-    return _port(tcp)
+def _nobody(_state: str) -> bool:
+    """Stand for a supervisor where there is none."""
+    return False
 
 
-def _port(runner: web.AppRunner) -> int:
-    port: int = runner.addresses[0][1]
-    return port
-
-
-async def _loops(app: App, mailer: Mailer | None, stop: asyncio.Event, ready: Callable[[], None]) -> None:
+async def _loops(
+    app: App,
+    mailer: Mailer | None,
+    stop: asyncio.Event,
+    ready: Callable[[], None],
+    tell: Callable[[str], bool],
+) -> None:
     """Run every loop until the stop: then scanners end at once, notifier and mailer when their sends have."""
     notifier = _notifier(app)
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(s.run(), name=f"scan {n}") for n, s in app.scanners.items()]
         interval = pulse.watchdog_interval()
-        if interval:
+        if interval and tell is pulse.notify:
             tasks.append(group.create_task(pulse.feed(app.pulse, interval), name="watchdog"))
         sending = [group.create_task(notifier.run(), name="notifier")]
         if mailer:
             sending.append(group.create_task(mailer.run(), name="mailer"))
         ready()
-        pulse.notify("READY=1")
+        tell("READY=1")
         log.info("daemon.ready", chains=sorted(app.chains), database=str(app.settings.database.path))
         await stop.wait()
-        pulse.notify("STOPPING=1")
+        tell("STOPPING=1")
         log.info("daemon.stopping")
         for task in tasks:
             task.cancel()
@@ -298,7 +301,7 @@ def _scanner(app: App, name: str) -> Scanner:
         ),
         app.bus.scan[name],
         partial(app.pulse.beat, f"scan {name}"),
-        partial(app.metrics.chain, name),
+        partial(app.looked, name),
     )
 
 

@@ -35,10 +35,15 @@ class Signal:
 
 @dataclass(slots=True)
 class Bus:
-    """`outbox`: deliveries were written. `events`: an event was. `scan`: a chain has something to do."""
+    """What there is to wake for.
+
+    `outbox`: deliveries were written. `events`: an event was. `scan`: a chain has something to do. `chains`:
+    one was looked at.
+    """
 
     outbox: Signal = field(default_factory=Signal)
     events: Signal = field(default_factory=Signal)
+    chains: Signal = field(default_factory=Signal)
     scan: defaultdict[str, Signal] = field(default_factory=lambda: defaultdict(Signal))
 
     def published(self) -> None:

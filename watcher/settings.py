@@ -16,15 +16,16 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 from chains.config import ChainConfig, DecimalText, HttpUrl, Section
 from watcher import settings_chains, settings_files, settings_receivers, settings_source
 from watcher.model import EVENT_FILTERS, LatePolicy
-from watcher.secret import Secret, fault, reveal_all
+from watcher.secret import Secret, Signature, fault, mismatch, reveal_all, unspoken
 from watcher.settings_errors import Faults, SettingsError, guess
 from watcher.settings_mail import MailSettings  # noqa: TC001 - pydantic needs it when it runs
 from watcher.settings_policy import PolicySettings
+from watcher.settings_source import Source, plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from watcher.settings_source import Source, Tree
+    from watcher.settings_source import Tree
 
 __all__ = [
     "DatabaseSettings",
@@ -36,6 +37,7 @@ __all__ = [
     "SettingsError",
     "WebhookSettings",
     "load",
+    "of_mapping",
 ]
 
 _SQLITE = settings_files.SQLITE
@@ -73,6 +75,12 @@ def _network(text: object) -> IPv4Network | IPv6Network:
         raise ValueError('is not a CIDR block; write the first address and a length: "10.0.0.0/8"') from None
 
 
+def _proxy(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
+    if not network.prefixlen:
+        raise ValueError('believes everyone; name the proxies themselves, for example "127.0.0.1/32"')
+    return network
+
+
 def _percentage(text: str) -> str:
     if Decimal(text) > 100:  # noqa: PLR2004 - the whole
         raise ValueError('is above 100; write a number from "0" to "100"')
@@ -89,29 +97,33 @@ def _events(names: tuple[str, ...]) -> tuple[str, ...]:
     return names or ("*",)
 
 
-def _spoken(form: str) -> str:
-    if form != "standard":
-        raise ValueError('comes with a later version; write "standard"')
-    return form
-
-
 def _listed(value: object) -> object:
     items = value if isinstance(value, list | tuple) else [value]
     return [{"text": item} if isinstance(item, str) else item for item in items]
 
+
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 
 Secrets = Annotated[tuple[Secret, ...], BeforeValidator(_listed), Field(min_length=1)]
 """Newest first: all of them sign."""
 
 
 class ServerSettings(Section):
-    """`[server]`: where the API, the dashboard and the checkout listen, and how payers reach them."""
+    """`[server]`: where the API, the dashboard and the checkout listen, how payers reach them, and how much.
+
+    `rate` and `public_rate`: requests a second of one key, and of one address without a key; 0 is no limit.
+    `concurrency`: requests under way at once.
+    """
 
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     public_url: Annotated[HttpUrl, AfterValidator(_public), AfterValidator(_base)] = Field(
         default_factory=_own_address
     )
+    trusted_proxies: tuple[Annotated[Network, AfterValidator(_proxy)], ...] = ()
+    rate: Annotated[int, Field(ge=0, le=1_000_000)] = 1000
+    public_rate: Annotated[int, Field(ge=0, le=1_000_000)] = 50
+    concurrency: Annotated[int, Field(ge=1, le=100_000)] = 400
 
 
 class DatabaseSettings(Section):
@@ -142,32 +154,39 @@ class InvoiceSettings(Section):
 
 
 class EndpointSettings(Section):
-    """One of `[[webhooks.endpoints]]`. Without `secret`, that of `[webhooks]` signs."""
+    """One of `[[webhooks.endpoints]]`. Without `secret`, that of `[webhooks]` signs.
+
+    `signature` says for what a secret is made whose file is not there yet.
+    """
 
     url: Annotated[HttpUrl, AfterValidator(_public), Field(repr=False)]
     secret: Secrets | None = None
+    signature: Signature | None = None
     events: Annotated[tuple[Annotated[str, AfterValidator(_event)], ...], AfterValidator(_events)] = ("*",)
     chains: tuple[str, ...] = ()
-    format: Annotated[Literal["standard", "oxapay", "btcpay"], AfterValidator(_spoken)] = "standard"
+    format: Literal["standard", "oxapay", "btcpay"] = "standard"
     description: str | None = None
     success_body: str | None = None
 
     @model_validator(mode="after")
     def _secret_fits(self) -> Self:
-        _check_secrets(self.secret, self.format)
+        if self.signature and not self.secret:
+            raise ValueError('signature: needs a secret beside it; write secret = { file = "hook.key" } too')
+        _check_secrets(self.secret or (), self.format, self.signature)
         return self
 
 
 class WebhookSettings(Section):
     """`[webhooks]`: `secret` signs for each invoice's own `webhook_url` and for endpoints without one."""
 
-    allow_private: tuple[Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)], ...] = ()
+    allow_private: tuple[Network, ...] = ()
     secret: Secrets
+    signature: Signature | None = None
     endpoints: tuple[EndpointSettings, ...] = ()
 
     @model_validator(mode="after")
     def _secret_fits(self) -> Self:
-        _check_secrets(self.secret, "standard")
+        _check_secrets(self.secret, "standard", self.signature)
         return self
 
     def secrets(self, endpoint: EndpointSettings | None = None) -> tuple[str, ...]:
@@ -175,8 +194,9 @@ class WebhookSettings(Section):
 
         Makes the secret's file when there is none yet; OSError where that is not allowed.
         """
-        own = endpoint.secret if endpoint else None
-        return reveal_all(own or self.secret)
+        if endpoint and endpoint.secret:
+            return reveal_all(endpoint.secret, endpoint.signature or "hmac")
+        return reveal_all(self.secret, self.signature or "hmac")
 
 
 class LogSettings(Section):
@@ -207,7 +227,18 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
 
     Raises SettingsError, one line for the user, for the first thing that is wrong.
     """
-    source = settings_source.read(path, environ, SECTIONS)
+    return _checked(settings_source.read(path, environ, SECTIONS))
+
+
+def of_mapping(tree: Mapping[str, Any]) -> Settings:
+    """Return the settings from what a file would hold; SettingsError as from one. Looks at no environment.
+
+    Paths are relative to the present folder.
+    """
+    return _checked(Source(Path("settings"), plain(dict(tree))))
+
+
+def _checked(source: Source) -> Settings:
     faults = Faults()
     tree = settings_files.resolve(source, faults)
     chains = settings_chains.read(tree.get("chains", {}), faults)
@@ -231,8 +262,12 @@ def _validated(source: Source, tree: Tree, faults: Faults) -> Settings | None:
         return None
 
 
-def _check_secrets(secrets: tuple[Secret, ...] | None, form: str) -> None:
-    for secret in secrets or ():
-        wrong = fault(secret.text.get_secret_value(), form) if secret.text else None
-        if wrong:
+def _check_secrets(secrets: tuple[Secret, ...], form: str, signature: Signature | None) -> None:
+    """Raise ValueError for a secret that cannot sign so; one whose file is not there yet will be made so."""
+    texts = [secret.text.get_secret_value() for secret in secrets if secret.text]
+    for text in texts:
+        if wrong := fault(text, form):
             raise ValueError(f"secret: {wrong}")
+    newest_is_known = texts and secrets[0].text
+    if wrong := unspoken(signature, form) or (mismatch(texts[0], signature) if newest_is_known else None):
+        raise ValueError(f"signature: {wrong}")

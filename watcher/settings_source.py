@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from decimal import Decimal
+from pathlib import Path, PurePath
 from stat import S_ISDIR, S_ISREG
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from watcher.settings_errors import Loc, SettingsError, dotted
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 SEARCHED = (Path("watcher.toml"), Path("/etc/deposit-watcher/watcher.toml"))
 _PREFIX = "WATCHER_"
@@ -51,6 +50,21 @@ def read(path: Path | None, environ: Mapping[str, str], sections: list[str]) -> 
     for variable in sorted(environ):
         _overlay(source, variable, environ[variable], sections)
     return source
+
+
+def plain(value: Any) -> Any:
+    """Return a value of a program as a file would hold it: tables, lists, and text for paths and decimals."""
+    match value:
+        case Mapping():
+            return {str(key): plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [plain(item) for item in value]
+        case PurePath():
+            return str(value)
+        case Decimal():
+            return format(value, "f")
+        case _:
+            return value
 
 
 def _find(path: Path | None) -> Path:

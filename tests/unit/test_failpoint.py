@@ -18,6 +18,7 @@ SOURCES = {
     for file in Path(watcher.__file__).parent.rglob("*.py")
 }
 UNNAMED = {
+    "embed_consumer.py": (2, "only in a program that embeds the daemon: test_embed_process.py kills one"),
     "ledger.py": (1, "alarm: most of the time it finds that nothing has changed, and passes its own points"),
     "notifier.py": (1, "a turn, which passes points of its own where it claimed or recorded something"),
 }

@@ -11,8 +11,9 @@ from sqlalchemy.exc import DBAPIError
 
 from watcher import app as composition
 from watcher.api.server import listen_unix
-from watcher.cli.failure import Failure, obstacle
+from watcher.cli.failure import WRONG_USAGE, Failure, obstacle
 from watcher.migrate import MigrationError
+from watcher.settings_errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -29,6 +30,8 @@ async def serve(settings: Settings, *, introduce: bool) -> AsyncIterator[Path]:
             await stack.enter_async_context(composition.prepared(built))
         except MigrationError as error:
             raise Failure(str(error)) from None
+        except SettingsError as error:
+            raise Failure(f"{settings.file}: {error}", WRONG_USAGE) from None
         except (OSError, DBAPIError) as error:
             raise obstacle(error, settings.database.path) from None
         if introduce:
