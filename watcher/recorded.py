@@ -9,6 +9,7 @@ from sqlalchemy import and_, exists, func, or_, select
 
 from watcher.errors import Refused
 from watcher.facts import chunks
+from watcher.ids import start
 from watcher.money import format_amount
 from watcher.tables import ADDRESS, CHAIN, DEPOSIT, GAP, OPTION
 
@@ -97,7 +98,7 @@ async def deposits(
         select(DEPOSIT, ADDRESS.c.invoice_id, ADDRESS.c.standing_id)
         .outerjoin(ADDRESS, owner)
         .where(DEPOSIT.c.chain == chain, ADDRESS.c.refund.is_not(True), _placed(wanted))
-        .where(DEPOSIT.c.id > (cursor or ""))
+        .where(DEPOSIT.c.id > start(cursor, "pay"))
         .order_by(DEPOSIT.c.id)
         .limit(limit + 1)
     )

@@ -18,6 +18,7 @@ from watcher.api.server import listen
 from watcher.apikeys import Scope
 from watcher.bus import Bus
 from watcher.customers import Customers
+from watcher.feed import Feed
 from watcher.ledger import Ledger
 from watcher.links import PaymentLinks
 from watcher.merchant import Desk, Merchant
@@ -72,6 +73,10 @@ class Api:
         headers = dict(options.pop("headers", {}))
         if scope is not None:
             headers.setdefault("Authorization", f"Bearer {self.keys[scope]}")
+        return await self.send(method, path, headers, **options)
+
+    async def send(self, method: str, path: str, headers: Any, **options: Any) -> Reply:
+        """Send a request with these headers and no others of ours, and read the answer."""
         async with self.session.request(method, self.url + path, headers=headers, **options) as answer:
             body = await answer.read()
             as_json = await answer.json() if answer.content_type == "application/json" and body else None
@@ -146,6 +151,7 @@ async def _start(folder: Path, clock: FakeClock, chain: FakeChain, stack: AsyncE
         links=links,
         metrics=Metrics(),
         version="0.0.0",
+        feed=Feed(store, bus),
     )
     runner = await listen(context, "127.0.0.1", 0)
     stack.push_async_callback(runner.cleanup)

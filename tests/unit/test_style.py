@@ -48,7 +48,7 @@ FLOATS = {
 """Files of `chains/` with a float, and what it is: never an amount."""
 
 BROAD = {
-    "watcher.api.dispatch": "one request's bug must neither show itself to a stranger nor stop the scanners",
+    "watcher.api.guard": "one request's bug must neither show itself to a stranger nor stop the scanners",
 }
 """Where any exception at all is caught, and why; elsewhere the unexpected ends the process."""
 

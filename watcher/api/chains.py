@@ -9,7 +9,7 @@ from watcher import troubles
 from watcher.api.context import Answer, Call
 from watcher.api.openapi import Routes
 from watcher.api.schema_works import Chain
-from watcher.api.values import Page, page
+from watcher.api.values import Page, PageQuery, part
 from watcher.render import moment
 from watcher.unused import unused
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 routes = Routes()
 
 
-@routes.add("GET", "/v1/chains", answer=Page[Chain])
+@routes.add("GET", "/v1/chains", query=PageQuery, answer=Page[Chain])
 async def listing(call: Call) -> Answer:
     """List the chains with head, scanned height, lag, the state of their nodes, alerts and unread blocks."""
     async with call.context.store.read() as conn:
@@ -30,7 +30,7 @@ async def listing(call: Call) -> Answer:
             | {"alerts": await troubles.alerts(conn, name), "gaps": await troubles.shown_gaps(conn, name)}
             for name in call.context.chains
         ]
-    return Answer(page(found, None))
+    return Answer(part(found, call.query, "name"))
 
 
 def describe(context: ApiContext, name: str) -> dict[str, Any]:

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from watcher.api.guessing import Guessing
+from watcher.api.streams import Streams
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from watcher.apikeys import Scope
     from watcher.bus import Bus
     from watcher.customers import Customers
+    from watcher.feed import Feed
     from watcher.idempotency import Idempotency
     from watcher.links import PaymentLinks
     from watcher.merchant import Merchant
@@ -28,14 +32,6 @@ if TYPE_CHECKING:
 
 DOCUMENT: web.AppKey[dict[str, Any]] = web.AppKey("document", dict)
 """Where an application keeps its OpenAPI document."""
-
-
-@dataclass(slots=True)
-class Life:
-    """Whether the server is going down, and how many streams are open."""
-
-    closing: bool = False
-    streams: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +52,9 @@ class ApiContext:
     links: Links
     metrics: Metrics
     version: str
-    life: Life = field(default_factory=Life)
+    feed: Feed
+    streams: Streams = field(default_factory=Streams)
+    guessing: Guessing = field(default_factory=Guessing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 routes = Routes()
 
 
-@routes.add("GET", "/healthz", answer=Health)
+@routes.add("GET", "/healthz", answer=Health, probe=True)
 async def healthz(call: Call) -> Answer:
     """Answer while the process lives."""
     return Answer({"status": "ok", "version": call.context.version})
 
 
-@routes.add("GET", "/readyz", answer=Readiness, errors=(503,))
+@routes.add("GET", "/readyz", answer=Readiness, errors=(503,), probe=True)
 async def readyz(call: Call) -> Answer:
     """Answer 200 when every chain is live: at most two blocks behind at the last poll."""
     context = call.context

@@ -11,7 +11,7 @@ from watcher import apikeys, audit
 from watcher.api.context import Answer, Call
 from watcher.api.openapi import Routes
 from watcher.api.schema_works import Key, NewKey
-from watcher.api.values import Body, Page, page
+from watcher.api.values import Body, Page, PageQuery, part
 from watcher.apikeys import Scope
 from watcher.wording import in_words
 
@@ -38,11 +38,11 @@ async def create(call: Call) -> Answer:
     return Answer({**asdict(key), "key": secret}, 201)
 
 
-@routes.add("GET", "/v1/keys", answer=Page[Key])
+@routes.add("GET", "/v1/keys", query=PageQuery, answer=Page[Key])
 async def listing(call: Call) -> Answer:
     """List the API keys, revoked ones too, newest first."""
     async with call.context.store.read() as conn:
-        return Answer(page([asdict(key) for key in await apikeys.listing(conn)], None))
+        return Answer(part([asdict(key) for key in await apikeys.listing(conn)], call.query, "id"))
 
 
 @routes.add("DELETE", "/v1/keys/{id}", status=204)
@@ -53,4 +53,5 @@ async def revoke(call: Call) -> Answer:
         revoked = await apikeys.revoke(conn, call.id, now)
         if revoked:
             await audit.note(conn, call.caller.name, "key.revoke", revoked, now)
+    call.context.bus.events.set()  # who listens with it hears no more
     return Answer(None, 204)

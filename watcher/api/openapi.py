@@ -12,6 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ValidationError
 from pydantic.json_schema import models_json_schema
 
+from watcher.api.openapi_answers import HEADERS, problems, responses
+from watcher.api.openapi_examples import example
+from watcher.api.openapi_tags import IDENTIFIERS, TAGS, tag
+from watcher.api.openapi_words import describe
 from watcher.api.schema import Problem
 from watcher.api.scopes import SCOPES
 from watcher.api.values import Query
@@ -29,24 +33,22 @@ Model = type[BaseModel]
 Mode = Literal["validation", "serialization"]
 
 _REF = "#/components/schemas/{model}"
-_MEANING = {
-    400: "The body is not JSON.",
-    401: "The API key is missing, wrong or revoked.",
-    403: "The API key's scope does not allow this.",
-    404: "There is no such thing.",
-    409: "Not possible in this state, or the Idempotency-Key was used with another body.",
-    413: "The body is larger than 64 KiB.",
-    422: "Understood, but invalid; `field` names what.",
-    429: "Too many at once.",
-    503: "A chain is not ready for this, or the database cannot be written.",
-}
+_ABOUT = """Invoices over blockchains, and the money that came for them.
+
+Amounts are decimal strings in the asset's unit, times are RFC 3339 in UTC. An unknown field or parameter is
+refused. Each answer carries X-Request-Id: yours, if you sent one of 1 to 128 visible ASCII characters, or a
+new one; the log has it in every line of that request. What is read as JSON carries an ETag: ask again with
+If-None-Match and get 304 while nothing changed."""
+_ALWAYS = (400, 408, 413, 414, 422, 431, 500)
+"""What any request may be told: that it cannot be read, takes too long, is too large, or met a bug."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
     """One method and path, with the models of what goes in and comes out.
 
-    `text`: the media type in which the same can be had as plain text.
+    `text`: the media type in which the same can be had as plain text. `probe`: asked by whoever watches over
+    this process; never refused for its rate, never kept.
     """
 
     method: str
@@ -60,6 +62,17 @@ class Route:
     text: str | None = None
     errors: tuple[int, ...] = ()
     repeatable: bool = False
+    probe: bool = False
+
+    @property
+    def streams(self) -> bool:
+        """Whether it goes on until its reader ends it."""
+        return self.media == "text/event-stream"
+
+    @property
+    def tagged(self) -> bool:
+        """Whether its answer carries an ETag: what is read as JSON does, but for probes."""
+        return self.method == "GET" and self.answer is not None and self.text is None and not self.probe
 
     @property
     def scope(self) -> Scope | None:
@@ -69,16 +82,16 @@ class Route:
     @property
     def problems(self) -> Iterator[int]:
         """Every error status that it can answer."""
+        yield from _ALWAYS
         yield from self.errors
         if self.scope:
-            yield from (401, 403, 503)
+            yield from (401, 403)
+        if not self.probe:
+            yield from (429, 503)
         if "{" in self.path:
             yield 404
-        if self.body:
-            yield from (400, 413)
         if self.repeatable:
             yield 409
-        yield 422
 
 
 class Routes(list[Route]):
@@ -94,8 +107,31 @@ class Routes(list[Route]):
         return register
 
 
-def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
-    """Return the OpenAPI document of these routes."""
+def document(routes: Sequence[Route], version: str, url: str = "/") -> dict[str, Any]:
+    """Return the OpenAPI document of these routes, served at this URL."""
+    refs, schemas = _schemas(routes)
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, refs, schemas)
+    licence = {"name": "AGPL-3.0-or-later", "identifier": "AGPL-3.0-or-later"}
+    scheme = {"type": "http", "scheme": "bearer", "description": "An API key: `watcher key create NAME`."}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "deposit-watcher", "version": version, "description": _ABOUT, "license": licence},
+        "servers": [{"url": url, "description": "As configured: [server] public_url."}],
+        "tags": [{"name": name, "description": words} for name, words in TAGS.items()],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "responses": problems(refs),
+            "headers": HEADERS,
+            "securitySchemes": {"key": scheme},
+        },
+    }
+
+
+def _schemas(routes: Sequence[Route]) -> tuple[Any, dict[str, Any]]:
+    """Return how each model is referred to, and all of them by name, each field with its meaning."""
     used: dict[tuple[Model, Mode], None] = {(Problem, "serialization"): None}
     for route in routes:
         used |= {(route.query, "validation"): None}
@@ -103,36 +139,34 @@ def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
         used |= {(route.answer, "serialization"): None} if route.answer else {}
     refs, definitions = models_json_schema(list(used), ref_template=_REF)
     schemas = definitions.get("$defs", {})
-    paths: dict[str, dict[str, Any]] = {}
-    for route in routes:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, refs, schemas)
-    return {
-        "openapi": "3.1.0",
-        "info": {"title": "deposit-watcher", "version": version, "license": {"name": "AGPL-3.0-or-later"}},
-        "paths": paths,
-        "components": {
-            "schemas": schemas,
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
-        },
-    }
+    describe(schemas)
+    return refs, schemas
 
 
 def _operation(route: Route, refs: Any, schemas: dict[str, Any]) -> dict[str, Any]:
     words = " ".join((route.handler.__doc__ or "").split())
     operation: dict[str, Any] = {
         "operationId": f"{route.method.lower()}{re.sub(r'[^a-z0-9]+', '_', route.path)}".rstrip("_"),
+        "tags": [tag(route.path)],
         "summary": words.split(". ")[0].rstrip("."),
         "description": words,
         "parameters": [*_parameters(route, refs, schemas)],
-        "responses": _responses(route, refs),
+        "responses": responses(route, refs),
+        "security": [],
     }
     if route.scope:
+        operation["description"] += f" Needs a key of scope {route.scope.value}."
         operation["security"] = [{"key": []}]
         operation["x-scope"] = route.scope.value
     if route.body:
-        content = {"application/json": {"schema": refs[route.body, "validation"]}}
-        operation["requestBody"] = {"required": _needs_body(route.body), "content": content}
+        operation["requestBody"] = _request_body(route.body, refs)
     return operation
+
+
+def _request_body(model: Model, refs: Any) -> dict[str, Any]:
+    content = {"schema": refs[model, "validation"], "example": example(model)}
+    words = " ".join((model.__doc__ or "").split())
+    return {"description": words, "required": _needs_body(model), "content": {"application/json": content}}
 
 
 def _needs_body(model: Model) -> bool:
@@ -145,13 +179,30 @@ def _needs_body(model: Model) -> bool:
 
 def _parameters(route: Route, refs: Any, schemas: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for name in re.findall(r"{(\w+)}", route.path):
-        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+        words = "The refund's identifier." if name == "refund_id" else IDENTIFIERS[tag(route.path)]
+        schema: dict[str, Any] = {"type": "string", "minLength": 1}
+        yield {"name": name, "in": "path", "required": True, "description": words, "schema": schema}
     fields = schemas[refs[route.query, "validation"]["$ref"].rpartition("/")[2]].get("properties", {})
-    for name, schema in fields.items():
-        yield {"name": name, "in": "query", "required": False, "schema": _without_null(schema)}
+    for name, field in fields.items():
+        schema = _without_null(field)
+        words = schema.pop("description", "")
+        yield {"name": name, "in": "query", "required": False, "description": words, "schema": schema}
+    for name, (words, schema) in _headers(route).items():
+        yield {"name": name, "in": "header", "required": False, "description": words, "schema": schema}
+
+
+def _headers(route: Route) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Return what a route reads in the request's headers, but for the key: its meaning and schema."""
+    found: dict[str, tuple[str, dict[str, Any]]] = {}
     if route.repeatable:
-        schema = {"type": "string", "pattern": "^[!-~]{1,255}$"}
-        yield {"name": "Idempotency-Key", "in": "header", "required": False, "schema": schema}
+        words = "Kept 24 hours: the same request with it has the same answer, and no second effect."
+        found["Idempotency-Key"] = (words, {"type": "string", "pattern": "^[!-~]{1,255}$"})
+    if route.tagged:
+        found["If-None-Match"] = ("The ETag of an answer that you have.", {"type": "string"})
+    if route.streams:
+        words = "The `seq` after which to go on; it goes ahead of `after`."
+        found["Last-Event-ID"] = (words, {"type": "string", "pattern": "^[0-9]{1,18}$"})
+    return found
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
@@ -160,19 +211,6 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
     if schema.get("default") is not None:
         kept["default"] = schema["default"]
     options = [s for s in schema.get("anyOf", []) if s != {"type": "null"}]
-    return (
-        {**options[0], **kept} if len(options) == 1 else {**kept, **({"anyOf": options} if options else {})}
-    )
-
-
-def _responses(route: Route, refs: Any) -> dict[str, Any]:
-    done: dict[str, Any] = {"description": "Done."}
-    if route.answer:
-        done["content"] = {route.media: {"schema": refs[route.answer, "serialization"]}}
-    elif route.status != 204:  # noqa: PLR2004 - no content
-        done["content"] = {route.media: {"schema": {"type": "string"}}}
-    if route.text:
-        done["content"][route.text] = {"schema": {"type": "string"}}
-    problem = {"application/json": {"schema": refs[Problem, "serialization"]}}
-    errors = {str(s): {"description": _MEANING[s], "content": problem} for s in sorted(set(route.problems))}
-    return {str(route.status): done, **errors}
+    if len(options) == 1:
+        return {**options[0], **kept}
+    return {**kept, **({"anyOf": options} if options else {})}

@@ -5,6 +5,7 @@ Everything refused here is one line that names the field. Knows no route.
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import hashlib
 import json
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 BODY_LIMIT = 64 * 1024
 """Bytes of a request's body, at most."""
+BODY_PATIENCE = 20.0
+"""Seconds from a request's headers to the end of its body, at most."""
 
 _KEY = re.compile(r"[!-~]{1,255}")
 _DIGITS = 4000
@@ -74,8 +77,18 @@ def _brief(error: Exception) -> str:
 
 
 async def read_body(request: web.Request, model: type[BaseModel]) -> Any:
-    """Return the checked body. Nothing sent at all means an object without fields."""
-    raw = await request.read()
+    """Return the checked body. Nothing sent at all means an object without fields.
+
+    Refused with 413 when it is too long, with 408 when it takes too long.
+    """
+    if (request.content_length or 0) > BODY_LIMIT:
+        raise Refused("too_large", f"the body is larger than {BODY_LIMIT} bytes", status=413)
+    try:
+        async with asyncio.timeout(BODY_PATIENCE):
+            raw = await request.read()
+    except TimeoutError:
+        message = f"the body did not arrive within {BODY_PATIENCE:g} seconds"
+        raise Refused("request_timeout", message, status=408) from None
     value = read_json(raw) if raw.strip() else {}
     return check(model, value, "field")
 
@@ -104,7 +117,8 @@ def check(model: type[BaseModel], value: Any, noun: str) -> Any:
 
 
 def _refused(error: ValidationError, model: type[BaseModel], noun: str) -> Refused:
-    first = error.errors(include_url=False, include_context=False)[0]
+    found = error.errors(include_url=False, include_context=False)
+    first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
     path = ".".join(str(part) for part in first["loc"])
     match first["type"]:
         case "extra_forbidden":

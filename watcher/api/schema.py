@@ -161,6 +161,9 @@ class Attempt(BaseModel):
     duration_ms: int
     status: int | None
     error: str | None
+    answer: str | None = Field(
+        description="What the shop answered, as text: of what cannot be seen the escapes, such as \\x1b."
+    )
 
 
 class Delivery(BaseModel):

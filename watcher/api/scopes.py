@@ -24,6 +24,7 @@ SCOPES: dict[tuple[str, str], Scope | None] = {
     ("GET", "/v1/webhooks"): Scope.READ,
     ("GET", "/v1/webhooks/{id}"): Scope.READ,
     ("GET", "/v1/deliveries"): Scope.READ,
+    ("GET", "/v1/deliveries/{id}"): Scope.READ,
     ("GET", "/v1/events"): Scope.READ,
     ("GET", "/v1/events/stream"): Scope.READ,
     ("GET", "/v1/chains"): Scope.READ,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
+import sys
 from typing import TYPE_CHECKING
 
 import structlog
@@ -28,9 +29,13 @@ from watcher.api import (
     stats,
     webhooks,
 )
+from watcher.api.answers import dress
 from watcher.api.context import DOCUMENT
-from watcher.api.dispatch import endpoint, guard
+from watcher.api.dispatch import endpoint
+from watcher.api.guard import guard
+from watcher.api.limits import Limits
 from watcher.api.openapi import Route, document
+from watcher.api.protocol import Runner, most_connections
 from watcher.api.requests import BODY_LIMIT
 
 if TYPE_CHECKING:
@@ -59,44 +64,37 @@ ROUTES: tuple[Route, ...] = (
     *health.routes,
 )
 
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Cache-Control": "no-store",
-}
-_SHUTDOWN = 5.0
-"""Seconds that running requests get to end when the server stops."""
-
 
 def build(context: ApiContext, *, trusted: bool = False) -> web.Application:
     """Return the application. `trusted`: whoever reaches it is the operator (the Unix socket)."""
-    app = web.Application(client_max_size=BODY_LIMIT, middlewares=[guard(context)])
-    app[DOCUMENT] = document(ROUTES, context.version)
+    limits = Limits() if trusted else _limits(context)
+    app = web.Application(client_max_size=BODY_LIMIT, middlewares=[guard(context, limits)])
+    app[DOCUMENT] = document(ROUTES, context.version, context.settings.server.public_url)
     for route in ROUTES:
-        app.router.add_route(route.method, route.path, endpoint(route, context, trusted=trusted))
+        app.router.add_route(route.method, route.path, endpoint(route, context, limits, trusted=trusted))
 
     async def end_streams(_: web.Application) -> None:
-        context.life.closing = True
-        context.bus.events.set()
+        await context.feed.close()
 
     app.on_response_prepare.append(_set_headers)
     app.on_shutdown.append(end_streams)
     return app
 
 
-async def _set_headers(_: web.Request, response: web.StreamResponse) -> None:
-    response.headers.popall("Server", None)  # what runs here is nobody's business
-    for name, value in _HEADERS.items():
-        response.headers.setdefault(name, value)
+def _limits(context: ApiContext) -> Limits:
+    server = context.settings.server
+    return Limits(server.rate, server.public_rate, server.concurrency)
+
+
+async def _set_headers(request: web.Request, response: web.StreamResponse) -> None:
+    dress(request, response)
 
 
 async def listen(context: ApiContext, host: str, port: int) -> web.AppRunner:
     """Serve on TCP, where every caller needs a key; the caller ends it with `cleanup`. OSError if taken."""
     if not _is_loopback(host):
         log.warning("api.exposed", host=host, remedy="put a TLS proxy in front, or bind to 127.0.0.1")
-    runner = await _runner(build(context))
+    runner = await _runner(build(context), most_connections())
     try:
         await web.TCPSite(runner, host, port).start()
     except OSError:
@@ -108,29 +106,30 @@ async def listen(context: ApiContext, host: str, port: int) -> web.AppRunner:
 async def listen_unix(context: ApiContext, path: Path) -> web.AppRunner:
     """Serve the operator on a Unix socket that only the daemon's own user may open."""
     sock = _private_socket(path)
-    runner = await _runner(build(context, trusted=True))
+    runner = await _runner(build(context, trusted=True), sys.maxsize)
     await web.SockSite(runner, sock).start()
     return runner
 
 
 def _private_socket(path: Path) -> socket.socket:
-    """Bind with mode 0600 from the first moment. The lock on the database says that a file there is stale."""
+    """Bind with mode 0600 from the first moment. The lock on the database says that a file there is stale.
+
+    Linux gives the file the mode of the socket; a umask would be that of the whole process, also of a host's.
+    """
     path.unlink(missing_ok=True)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    mask = os.umask(0o177)
+    os.fchmod(sock.fileno(), 0o600)
     try:
         sock.bind(str(path))
     except OSError:
         sock.close()
         raise
-    finally:
-        os.umask(mask)
     sock.setblocking(False)
     return sock
 
 
-async def _runner(app: web.Application) -> web.AppRunner:
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN)
+async def _runner(app: web.Application, most: int) -> web.AppRunner:
+    runner = Runner(app, most)
     await runner.setup()
     return runner
 

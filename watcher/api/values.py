@@ -8,6 +8,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from watcher.errors import Refused
 from watcher.times import read_time
 
 MAX_SEQ = 2**63 - 1
@@ -70,3 +71,18 @@ class Page(BaseModel, Generic[T]):
 def page(data: list[Any], following: str | None) -> dict[str, Any]:
     """Return one page as every list answers it."""
     return {"data": data, "next": following}
+
+
+def part(data: list[Any], query: PageQuery, name: str) -> dict[str, Any]:
+    """Return one page of a list that is at hand as a whole; the items' `name` is the cursor.
+
+    Refused where none of them has the cursor's.
+    """
+    start = 0
+    if query.cursor is not None:
+        known = [item[name] for item in data]
+        if query.cursor not in known:
+            raise Refused("invalid", "must be `next` of an earlier page", field="cursor")
+        start = known.index(query.cursor) + 1
+    shown, more = data[start : start + query.limit], start + query.limit < len(data)
+    return page(shown, shown[-1][name] if more else None)

@@ -12,6 +12,9 @@ from watcher.cli.names import flags
 
 app = typer.Typer(help="API keys: shown once, stored hashed.")
 
+_ALL = 1_000_000
+"""Nobody has as many."""
+
 
 class Scope(StrEnum):
     """What a key may do; each includes those before it."""
@@ -46,7 +49,7 @@ def listing(context: typer.Context, *, as_json: options.Json = False) -> None:
     """List the API keys, revoked ones too."""
     from watcher.cli import client
 
-    answer = client.run(options.settings(context), lambda api: api.get("/v1/keys"))
+    answer = client.run(options.settings(context), lambda api: api.listing("/v1/keys", {}, _ALL))
     if as_json:
         output.as_json(answer)
         return

@@ -48,7 +48,7 @@ async def rows_of(api: Api, name: str, txids: Iterable[str]) -> list[Row]:
 
 async def mode(api: Api, name: str) -> str | None:
     """Return how a running daemon finds coins inside contracts; None where nobody knows."""
-    for chain in (await api.get("/v1/chains"))["data"] if api.daemon else ():
+    for chain in (await api.listing("/v1/chains", {}, _ALL))["data"] if api.daemon else ():
         if chain["name"] == name and chain["contract_transfers"] in _MODES:
             return str(chain["contract_transfers"])
     return None
