@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from chains import rpc_secrets
 from chains.base import NodeUnavailable
 
 if TYPE_CHECKING:
@@ -36,8 +37,14 @@ class RpcError(NodeUnavailable):
 
     def __init__(self, method: str, code: int, message: str, retry_after: float | None = None) -> None:
         super().__init__(f"{method}: {message} ({code})", retry_after)
+        self.method = method
         self.code = code
         self.message = message
+
+    def hide(self, secrets: Sequence[str]) -> None:
+        """Take out what the node repeats of its own URL."""
+        self.message = rpc_secrets.without(self.message, secrets)
+        self.args = (f"{self.method}: {self.message} ({self.code})", *self.args[1:])
 
 
 class MethodMissing(RpcError):  # noqa: N818 - named like its siblings in chains.base

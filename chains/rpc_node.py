@@ -6,6 +6,7 @@ Knows HTTP; knows no chain. Credentials never reach a message.
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
 from enum import IntEnum
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,12 +15,12 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from chains import rpc_envelope, rpc_http
+from chains import rpc_envelope, rpc_http, rpc_secrets
 from chains.base import NodeUnavailable
 from chains.rpc_envelope import AnswerTooLarge, RpcError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 LARGEST_BODY = 256 * 1024 * 1024
 """Bytes. A 4 MB block in the widest JSON stays below a quarter of it."""
@@ -63,6 +64,7 @@ class Node:
         self.down_until = 0.0
         self.asked_until = 0.0
         self.lock = asyncio.Lock()
+        self._secrets = rpc_secrets.secrets_in(url)
         self._headers = rpc_http.authorization(address)
         self._address = address.with_user(None)
         self._timeout = aiohttp.ClientTimeout(total=timeout)
@@ -86,7 +88,8 @@ class Node:
         """
         number = next(self._ids)
         body, wait = await self._post(rpc_envelope.request(number, method, params), patience)
-        return rpc_envelope.result(body, number, method, of, wait)
+        with self._discreet():
+            return rpc_envelope.result(body, number, method, of, wait)
 
     async def calls(
         self,
@@ -129,12 +132,30 @@ class Node:
         messages = [rpc_envelope.request(next(self._ids), method, params) for method, params in requests]
         try:
             body, wait = await self._post(messages)
-            return rpc_envelope.results(body, messages, of, wait)
+            with self._discreet():
+                found = rpc_envelope.results(body, messages, of, wait)
         except AnswerTooLarge:
             if len(requests) == 1:
                 raise
+        else:
+            for error in found:
+                if isinstance(error, RpcError):
+                    error.hide(self._secrets)
+            return found
         half = len(requests) // 2
         return await self._batch(requests[:half], of) + await self._batch(requests[half:], of)
+
+    @contextmanager
+    def _discreet(self) -> Iterator[None]:
+        """Let no error repeat what the node may repeat: our credentials, and the tokens of its URL."""
+        try:
+            yield
+        except RpcError as error:
+            error.hide(self._secrets)
+            raise
+        except NodeUnavailable as error:
+            error.args = (rpc_secrets.without(str(error), self._secrets), *error.args[1:])
+            raise
 
     async def _post(self, message: Any, patience: float | None = None) -> tuple[bytes, float | None]:
         status, body, wait = await self._send("POST", self._address, msgspec.json.encode(message), patience)

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
 
+from watcher import audit
 from watcher.errors import Refused
 from watcher.ids import new_id
 from watcher.tables import API_KEY
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -29,6 +31,8 @@ NAME = r"^[A-Za-z0-9][A-Za-z0-9 ._@-]{0,63}$"
 
 _PREFIX = "dwk_"
 _BYTES = 32
+_NOBODYS = "0" * 64
+"""A hash that no key has: what is unknown is compared as well."""
 
 
 class Scope(StrEnum):
@@ -61,11 +65,14 @@ def _hash(secret: str) -> str:
 
 
 def check_name(name: str) -> str:
-    """Return the name; Refused if it is no plain line, or could be taken for an id."""
+    """Return the name; Refused if it is no plain line, or could be taken for an id or another actor."""
     if not re.match(NAME, name) or name.startswith("key_"):
         rule = (
             "1 to 64 letters, digits, spaces and . _ @ -; it begins with a letter or digit, and not with key_"
         )
+        raise Refused("invalid", rule, field="name")
+    if name.lower() in audit.ACTORS:
+        rule = f"the audit trail calls somebody else {name.lower()}; choose another name"
         raise Refused("invalid", rule, field="name")
     return name
 
@@ -103,19 +110,21 @@ async def revoke(conn: AsyncConnection, id_or_name: str, now: datetime) -> str |
     return str(row.id) if row else None
 
 
-async def verify(conn: AsyncConnection, secret: str) -> ApiKey | None:
-    """Return the key that this secret is, None if it is none or was revoked."""
+async def find(conn: AsyncConnection, secret: str) -> ApiKey | None:
+    """Return the key that this secret is or was, None if it is none.
+
+    An index finds the hash: how long that takes tells of hashes, which nobody can choose, and not of keys.
+    """
     digest = _hash(secret)
     row = (await conn.execute(select(API_KEY).where(API_KEY.c.hash == digest))).one_or_none()
-    if row is None or not hmac.compare_digest(row.hash, digest) or row.revoked_at is not None:
-        return None
-    return _key(row)
+    same = hmac.compare_digest(row.hash if row else _NOBODYS, digest)
+    return _key(row) if row and same else None
 
 
-async def alive(conn: AsyncConnection, key_id: str) -> bool:
-    """Whether a key that was verified earlier is still in force."""
-    query = select(API_KEY.c.id).where(API_KEY.c.id == key_id, API_KEY.c.revoked_at.is_(None))
-    return (await conn.execute(query)).first() is not None
+async def alive(conn: AsyncConnection, key_ids: Collection[str]) -> set[str]:
+    """Return which of some keys, found earlier, are still in force."""
+    query = select(API_KEY.c.id).where(API_KEY.c.id.in_(key_ids), API_KEY.c.revoked_at.is_(None))
+    return set((await conn.execute(query)).scalars())
 
 
 def _key(row: Any) -> ApiKey:

@@ -35,6 +35,17 @@ class Metrics:
             ["method", "route", "status"],
             registry=self.registry,
         )
+        self.failed_keys = Counter(
+            "watcher_api_failed_keys",
+            "Requests without a valid API key, by reason: absent, malformed, unknown, revoked.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.streams = Gauge("watcher_event_streams", "Open event streams.", registry=self.registry)
+        self.mails = Gauge("watcher_mails", "Reminders by mail, by state.", ["state"], registry=self.registry)
+        self._add_chains()
+
+    def _add_chains(self) -> None:
         self.chain_height = Gauge(
             "watcher_chain_height", "Absorbed height of a chain.", ["chain"], registry=self.registry
         )
@@ -56,7 +67,6 @@ class Metrics:
             ["chain"],
             registry=self.registry,
         )
-        self.mails = Gauge("watcher_mails", "Reminders by mail, by state.", ["state"], registry=self.registry)
 
     def mailed(self, counts: Mapping[str, int]) -> None:
         """Show how many mails are in each state."""

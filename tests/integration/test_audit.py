@@ -50,7 +50,7 @@ async def test_what_is_done_to_webhooks_is_on_record_with_who_did_it_and_without
     await api.call("DELETE", f"/v1/webhooks/{id_}")
 
     assert [
-        ("webhook.create", id_, {"url": HOOK, "events": ["*"]}),
+        ("webhook.create", id_, {"url": "https://shop.example", "events": ["*"]}),
         ("webhook.change", id_, {"events": ["invoice.paid"], "state": "disabled"}),
         ("webhook.rotate", id_, {"overlap_seconds": 60}),
         ("webhook.change", id_, {"state": "active"}),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import structlog
 
-from watcher.log import configure, scrub
+from watcher.log import conceal, configure, scrub
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,6 +79,13 @@ def test_what_is_below_the_level_is_left_out(stream: io.StringIO) -> None:
         pytest.param({"headers": {"Authorization": f"Bearer {CANARY}"}}, id="a header"),
         pytest.param({"note": f"sent Bearer {CANARY}"}, id="a bearer token in a text"),
         pytest.param({"api_key": CANARY}, id="an API key"),
+        pytest.param({"note": f"dwk_{CANARY}"}, id="an API key inside a text"),
+        pytest.param({"note": f"whsk_{CANARY}="}, id="a signing key inside a text"),
+        pytest.param({"xpub": CANARY}, id="a public key"),
+        pytest.param({"note": f"no account zpub{CANARY * 2}".replace("-", "")}, id="one inside a text"),
+        pytest.param({"customer_email": CANARY}, id="a mail address"),
+        pytest.param({"error": f"550 <{CANARY}@shop.example>: unknown"}, id="one inside a text of a server"),
+        pytest.param({"idempotency_key": CANARY}, id="an idempotency key"),
         pytest.param({"url": f"http://user:{CANARY}@127.0.0.1:8332/"}, id="a URL"),
         pytest.param({"url": f"http://{CANARY}@127.0.0.1:8332/"}, id="a URL with a user only"),
         pytest.param({"error": f"cannot reach http://u:{CANARY}@h/: refused"}, id="a URL inside a text"),
@@ -94,6 +101,20 @@ def test_h137_no_secret_reaches_the_log(stream: io.StringIO, fields: dict[str, A
 
     assert len(lines(stream)) == 1
     assert CANARY not in stream.getvalue()
+
+
+def test_h137_what_the_configuration_calls_secret_is_taken_out_of_everything(stream: io.StringIO) -> None:
+    configure(stream=stream)
+    conceal([CANARY, "", "ab"])
+    try:
+        structlog.get_logger().error("node.failed", reason=f"no project {CANARY}", path=["ab", f"/{CANARY}"])
+        logging.getLogger("aiohttp.client").error("url %s", f"https://node.example/v3/{CANARY}")
+    finally:
+        conceal([])
+
+    assert CANARY not in stream.getvalue()
+    assert "no project [redacted]" in stream.getvalue()
+    assert "ab" in lines(stream)[0]["path"]
 
 
 def test_h137_no_secret_reaches_the_log_through_a_traceback(stream: io.StringIO) -> None:

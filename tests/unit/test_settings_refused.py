@@ -163,6 +163,21 @@ def file(tmp_path: Path) -> Path:
             id=":memory:",
         ),
         pytest.param(
+            "[server]\ntrusted_proxies = ['127.0.0.1']\nhost = 7",
+            "server.host: is not text; ",
+            id="a proxy without a length is one address",
+        ),
+        pytest.param(
+            "[server]\ntrusted_proxies = ['10.0.0.1/8']",
+            "server.trusted_proxies[0]: is not a CIDR block; ",
+            id="a proxy's block with host bits",
+        ),
+        pytest.param(
+            "[server]\ntrusted_proxies = ['127.0.0.1/32', '::/0']",
+            "server.trusted_proxies[1]: believes everyone; ",
+            id="everyone a proxy",
+        ),
+        pytest.param(
             "[webhooks]\nallow_private = ['10.0.0.1/8']",
             "webhooks.allow_private[0]: is not a CIDR block; ",
             id="a block with host bits",
@@ -178,9 +193,14 @@ def file(tmp_path: Path) -> Path:
             id="a secret of another form",
         ),
         pytest.param(
-            f"{ENDPOINT}url = 'https://x.example'\nformat = 'oxapay'",
-            'webhooks.endpoints[0].format: comes with a later version; write "standard"',
-            id="a format of a later version",
+            f"{ENDPOINT}url = 'https://x.example'\nformat = 'oxpay'",
+            'webhooks.endpoints[0].format: is not a known value; write "standard", "oxapay" or "btcpay"',
+            id="a format that there is not",
+        ),
+        pytest.param(
+            f"{ENDPOINT}url = 'https://x.example'\nformat = 'btcpay'\nevents = ['chain.*']",
+            "webhooks.endpoints[0].events: none of these is told in the format btcpay; write ",
+            id="events that a format does not know",
         ),
         pytest.param(
             f"{ENDPOINT}url = 'https://x.example'\nchains = ['bitcion']\n{BITCOIN}",
