@@ -26,18 +26,21 @@ class Layer:
 
 LAYERS = {
     # What imports nothing of ours: small words, and the machine that we run on.
-    "words": Layer("errors ids bus money retry lanes wording times failpoint"),
-    "machine": Layer("store lock log pulse resources egress", "words"),
+    "words": Layer("errors ids bus money retry lanes wording times failpoint untrusted"),
+    "machine": Layer("store lock log pulse resources egress descriptors", "words"),
     "rows": Layer("tables migrate migrations", "words"),
     # The nouns, and the rules over them, which are pure.
-    "model": Layer("model", "chains.base"),
+    "model": Layer("model dialects", "chains.base"),
     "rules": Layer(
         "formats sums finality matcher happenings render explain receipts refunds waiting policy reminders"
         " rules",
         "model words chains.base",
     ),
     "metrics": Layer("metrics", "model"),
-    "settings": Layer("settings secret init", "model machine chains chains.config"),
+    "settings": Layer(
+        "settings secret keypair init",
+        "model machine chains chains.config chains.rpc_secrets",
+    ),
     # What is known, who is told, and the flow between them.
     "reads": Layer(
         "facts listing told unused troubles recorded stats export audit_trail",
@@ -59,7 +62,8 @@ LAYERS = {
     "mailer": Layer("mailer mail mails", "words machine model metrics rows rules reads settings chains.base"),
     # Those who stand beside the flow.
     "actions": Layer(
-        "actions terms drafts idempotency apikeys places customers links merchant refund",
+        "actions terms drafts idempotency apikeys feed places customers links merchant refund"
+        " consumers",
         "words machine model rows rules reads outbox ledger settings chains.base chains.config",
     ),
     "api": Layer("api", "words machine model metrics rows rules reads outbox actions settings chains.base"),
@@ -68,6 +72,8 @@ LAYERS = {
         "words machine model metrics rows rules reads settings outbox ledger scanner notifier mailer actions"
         " api chains chains.base chains.naive",
     ),
+    # What a program imports that embeds us; `import watcher` loads none of it.
+    "embed": Layer("embed", "words machine model rows rules reads settings outbox actions api app"),
     "reconcile": Layer("reconcile", "words model chains.base chains.naive"),
     "cli": Layer(
         "cli __main__",
@@ -86,9 +92,14 @@ TYPES_ONLY = {
 """Arrows against the flow that only a type checker follows, each with its reason."""
 
 PURE = [
+    "dialects",
     "errors",
     "explain",
     "export_csv",
+    "formats",
+    "formats_btcpay",
+    "formats_event",
+    "formats_oxapay",
     "happenings",
     "lanes",
     "links_check",
@@ -124,6 +135,8 @@ HTTP_CLIENTS = {
     "chains.rpc_node": "nodes, which only the configuration names",
 }
 CHAINS_NAMED = {
+    "watcher.api.openapi_examples": "examples of requests and answers",
+    "watcher.api.openapi_nouns": "the same",
     "watcher.cli.init": "an example in a help text",
     "watcher.cli.draft": "an example in an error message",
 }
