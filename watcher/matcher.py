@@ -228,7 +228,7 @@ def _status(
 
 
 def _given_back(
-    invoice: Invoice, status: Status, payments: Iterable[Payment], refunds: Iterable[Refund], terms: _Terms
+    invoice: Invoice, status: Status, payments: Sequence[Payment], refunds: Iterable[Refund], terms: _Terms
 ) -> Status:
     """Return the status once the merchant gives the payment back.
 
