@@ -9,7 +9,7 @@ from fake_adapter import FakeAdapter
 from fake_chain import FakeChain
 from fake_clock import FakeClock
 
-pytest_plugins = ["api_fixtures", "node_fixtures"]
+pytest_plugins = ["api_fixtures", "node_fixtures", "outbox_fixtures"]
 
 settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
 settings.load_profile("untimed")

@@ -12,32 +12,16 @@ from aiohttp import web
 from standardwebhooks import Webhook
 
 from outbox_db import OutboxDb, event
-from running_notifier import LOOPBACK, OWN_SECRET, Daemon, Shop, hang, open_shop, running
+from running_notifier import LOOPBACK, OWN_SECRET, Daemon, Shop, hang, running
 from watcher import endpoints, outbox
 from watcher.deliveries import redeliver
 from watcher.receivers import Rules
 from watcher.replay import Span, replay
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
 RULES = Rules(LOOPBACK, ())
-
-
-@pytest.fixture
-async def shop() -> AsyncIterator[Shop]:
-    async with open_shop() as shop:
-        yield shop
-
-
-@pytest.fixture
-async def daemon(tmp_path: Path) -> AsyncIterator[Daemon]:
-    db = OutboxDb(tmp_path / "again.db")
-    await db.create()
-    async with running(Daemon(db)) as daemon:
-        yield daemon
-    await db.store.close()
 
 
 async def _replay(daemon: Daemon, endpoint_id: str, **span: Any) -> int:

@@ -15,28 +15,13 @@ import pytest
 from aiohttp import web
 
 from outbox_db import OutboxDb, event
-from running_notifier import Daemon, Shop, hang, open_shop, running
+from running_notifier import Daemon, Shop, hang, running
 from watcher import sending
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
-    from pathlib import Path
 
     Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[None, None, None]]
-
-
-@pytest.fixture
-async def shop() -> AsyncIterator[Shop]:
-    async with open_shop() as shop:
-        yield shop
-
-
-@pytest.fixture
-async def db(tmp_path: Path) -> AsyncIterator[OutboxDb]:
-    db = OutboxDb(tmp_path / "delivery.db")
-    await db.create()
-    yield db
-    await db.store.close()
 
 
 async def _attempt(db: OutboxDb, url: str, **values: Any) -> Any:

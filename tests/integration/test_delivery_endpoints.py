@@ -14,7 +14,7 @@ from aiohttp import web
 from sqlalchemy import update
 
 from outbox_db import NOW, OutboxDb, event
-from running_notifier import LOOPBACK, Daemon, Shop, hang, open_shop, running
+from running_notifier import LOOPBACK, Daemon, Shop, hang, running
 from watcher import claims, endpoints, lanes, outbox, results
 from watcher.model import EventType
 from watcher.receivers import EndpointPatch, Rules
@@ -22,8 +22,7 @@ from watcher.retry import DELAYS
 from watcher.tables import AUDIT, DELIVERY, ENDPOINT
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
-    from pathlib import Path
+    from collections.abc import Awaitable, Callable
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -31,26 +30,6 @@ if TYPE_CHECKING:
 
 RULES = Rules(LOOPBACK, ())
 GONE = "the receiver answered 410 Gone"
-
-
-@pytest.fixture
-async def shop() -> AsyncIterator[Shop]:
-    async with open_shop() as shop:
-        yield shop
-
-
-@pytest.fixture
-async def db(tmp_path: Path) -> AsyncIterator[OutboxDb]:
-    db = OutboxDb(tmp_path / "endpoints.db")
-    await db.create()
-    yield db
-    await db.store.close()
-
-
-@pytest.fixture
-async def daemon(db: OutboxDb) -> AsyncIterator[Daemon]:
-    async with running(Daemon(db)) as daemon:
-        yield daemon
 
 
 async def _change(daemon: Daemon, change: Change) -> None:

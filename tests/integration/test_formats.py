@@ -16,7 +16,7 @@ from format_scene import ID, ORDER, deposited, told
 from invoice_facts import CLOSED, NOTHING, PAID, POOL, deposit, facts, invoice
 from outbox_db import NOW, OutboxDb
 from plugin_shops import KEY, BtcPayShop, OxaPayShop
-from running_notifier import Daemon, Shop, open_shop, running
+from running_notifier import Daemon, Shop, running
 from watcher import endpoints, signing
 from watcher.deliveries import redeliver
 from watcher.ids import new_id
@@ -45,12 +45,6 @@ async def daemon(tmp_path: Path) -> AsyncIterator[Daemon]:
     async with running(Daemon(db)) as daemon:
         yield daemon
     await db.store.close()
-
-
-@pytest.fixture
-async def shop() -> AsyncIterator[Shop]:
-    async with open_shop() as shop:
-        yield shop
 
 
 async def _endpoint(daemon: Daemon, url: str, form: str, **values: Any) -> str:
@@ -262,7 +256,10 @@ async def test_an_older_status_does_not_come_after_a_newer_one_that_went_ahead(d
         ),
         pytest.param("btcpay", ["invoice.paid", "invoice.late_payment"], "pending 3", id="not by late money"),
         pytest.param(
-            "btcpay", ["invoice.late_payment", "invoice.paid"], "cancelled 3", id="late money by what it became"
+            "btcpay",
+            ["invoice.late_payment", "invoice.paid"],
+            "cancelled 3",
+            id="late money, by a status",
         ),
         pytest.param("oxapay", ["deposit.confirmed", "deposit.confirmed"], "pending 3", id="not a deposit"),
         pytest.param("standard", ["invoice.paid", "invoice.reverted"], "pending 3", id="not with a sequence"),

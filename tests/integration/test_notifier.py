@@ -20,30 +20,9 @@ from watcher.deliveries import redeliver
 from watcher.secret import new_secret
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
-    from pathlib import Path
+    from collections.abc import Awaitable, Callable
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-@pytest.fixture
-async def shop() -> AsyncIterator[Shop]:
-    async with open_shop() as shop:
-        yield shop
-
-
-@pytest.fixture
-async def db(tmp_path: Path) -> AsyncIterator[OutboxDb]:
-    db = OutboxDb(tmp_path / "notifier.db")
-    await db.create()
-    yield db
-    await db.store.close()
-
-
-@pytest.fixture
-async def daemon(db: OutboxDb) -> AsyncIterator[Daemon]:
-    async with running(Daemon(db)) as daemon:
-        yield daemon
 
 
 async def test_a_webhook_arrives_signed_as_the_contract_says(daemon: Daemon, shop: Shop) -> None:

@@ -14,15 +14,15 @@ from sqlalchemy import update
 from standardwebhooks import Webhook, WebhookVerificationError
 
 import npm_packages
-from outbox_db import OutboxDb, event
-from running_notifier import Daemon, Shop, open_shop, running
+from outbox_db import event
 from watcher import outbox, signing
 from watcher.secret import new_secret
 from watcher.tables import ENDPOINT
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
-    from pathlib import Path
+    from collections.abc import Sequence
+
+    from running_notifier import Daemon, Shop
 
 OLD, NEW, OTHER = (new_secret() for _ in range(3))
 OLD_KEY, NEW_KEY, OTHER_KEY = (new_secret("ed25519") for _ in range(3))
@@ -37,21 +37,6 @@ class Sent:
 
     def given(self) -> dict[str, Any]:
         return {"headers": self.headers, "body": self.body.decode()}
-
-
-@pytest.fixture
-async def shop() -> AsyncIterator[Shop]:
-    async with open_shop() as shop:
-        yield shop
-
-
-@pytest.fixture
-async def daemon(tmp_path: Path) -> AsyncIterator[Daemon]:
-    db = OutboxDb(tmp_path / "watcher.db")
-    await db.create()
-    async with running(Daemon(db)) as daemon:
-        yield daemon
-    await db.store.close()
 
 
 async def sent(daemon: Daemon, shop: Shop, *secrets: str) -> Sent:

@@ -15,21 +15,12 @@ from watcher.results import Result, record
 from watcher.secret import fault
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
-    from pathlib import Path
+    from collections.abc import Awaitable, Callable
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 SHOP = "https://shop.example/hooks"
 RULES = Rules(allow_private=(ip_network("10.1.0.0/16"),), chains=("bitcoin", "ethereum"))
-
-
-@pytest.fixture
-async def db(tmp_path: Path) -> AsyncIterator[OutboxDb]:
-    db = OutboxDb(tmp_path / "endpoints.db")
-    await db.create()
-    yield db
-    await db.store.close()
 
 
 async def _create(db: OutboxDb, **values: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -13,21 +13,9 @@ from watcher.notifier import NotifierOptions
 from watcher.receivers import Configured, EndpointDraft, Rotation, Rules
 from watcher.secret import Signature, new_secret, signature_of
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
-
 SHOP = "https://shop.example/hooks"
 RULES = Rules(allow_private=(), chains=())
 SHOWN = ("signature", "public_key")
-
-
-@pytest.fixture
-async def db(tmp_path: Path) -> AsyncIterator[OutboxDb]:
-    db = OutboxDb(tmp_path / "endpoints.db")
-    await db.create()
-    yield db
-    await db.store.close()
 
 
 async def _create(db: OutboxDb, **values: Any) -> dict[str, Any]:

@@ -16,21 +16,12 @@ from watcher.retry import DELAYS
 from watcher.tables import DELIVERY, ENDPOINT
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
-    from pathlib import Path
 
     from watcher.claims import Claim
 
 SHOP = "https://shop.example/hooks"
-
-
-@pytest.fixture
-async def db(tmp_path: Path) -> AsyncIterator[OutboxDb]:
-    db = OutboxDb(tmp_path / "outbox.db")
-    await db.create()
-    yield db
-    await db.store.close()
 
 
 async def _claim(db: OutboxDb, at: datetime = NOW, limit: int = 100, room: int = 100) -> Sequence[Claim]:
