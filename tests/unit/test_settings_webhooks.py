@@ -147,7 +147,7 @@ def test_a_way_to_sign_that_cannot_be_is_refused(file: Path, lines: str, expecte
     assert (False, False) == (KEY in str(refused.value), WHSEC in str(refused.value))
 
 
-@pytest.mark.parametrize("line", [f'secret = "{KEY}"', 'signature = "ed25519"'])
+@pytest.mark.parametrize("line", [f'secret = "{KEY}"', 'signature = "ed25519"'], ids=["key", "signature"])
 def test_a_private_key_of_all_endpoints_is_not_shared_with_one_of_another_format(
     file: Path, line: str
 ) -> None:
