@@ -165,7 +165,7 @@ class Actions:
     async def _insert(self, connection: AsyncConnection, invoice: Invoice) -> None:
         """Write the invoice with its options."""
         record = facts.Record(invoice, opening(invoice), (), None, None)
-        await connection.execute(insert(INVOICE).values(**_row(invoice), **decisions_saved.columns(record)))
+        await connection.execute(insert(INVOICE), {**_row(invoice), **decisions_saved.columns(record)})
         await connection.execute(insert(OPTION), [_option_row(invoice.id, o) for o in invoice.options])
 
     async def _watch(

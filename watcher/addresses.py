@@ -51,13 +51,13 @@ async def take(connection: AsyncConnection, chain: str, shown: Shown, height: in
     mine = (ADDRESS.c.chain == chain) & (ADDRESS.c.address == shown.address)
     row = (await connection.execute(select(ADDRESS.c.stray, ADDRESS.c.refund).where(mine))).first()
     if row is None:
-        await connection.execute(insert(ADDRESS).values(**_row(chain, shown, height)))
+        await connection.execute(insert(ADDRESS), _row(chain, shown, height))
         return True
     reached = exists().where(DEPOSIT.c.chain == chain, DEPOSIT.c.address == shown.address)
     if not (row.stray or row.refund) or await connection.scalar(select(reached)):
         return False
     await connection.execute(delete(ADDRESS).where(mine))
-    await connection.execute(insert(ADDRESS).values(**_row(chain, shown, height)))
+    await connection.execute(insert(ADDRESS), _row(chain, shown, height))
     return True
 
 
@@ -65,7 +65,7 @@ async def watch_elsewhere(connection: AsyncConnection, shown: Shown, heights: Ma
     """Watch an address for strays on these chains, from the heights absorbed of each."""
     for chain, height in heights.items():
         if not await in_use(connection, chain, shown.address):
-            await connection.execute(insert(ADDRESS).values(**_row(chain, shown, height), stray=True))
+            await connection.execute(insert(ADDRESS), {**_row(chain, shown, height), "stray": True})
 
 
 async def share(connection: AsyncConnection, chain: str, namespace: str) -> int:

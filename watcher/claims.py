@@ -6,7 +6,7 @@ the send happens outside of any transaction, and its result counts only while th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Any
@@ -44,7 +44,7 @@ class Claim:
     endpoint_id: str
     url: str
     format: str
-    secrets: str
+    secrets: str = field(repr=False)
     success_body: str | None
 
     @property

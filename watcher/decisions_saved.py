@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import exists, insert, select, update
+from sqlalchemy import bindparam, exists, insert, select, update
 
 from watcher import audit, facts, outbox, policy, reminders, render
 from watcher.ids import new_id
@@ -36,6 +36,9 @@ class Change:
     happenings: Sequence[Happening]
 
 
+_SAVE = update(INVOICE).where(INVOICE.c.id == bindparam("b_id"))
+
+
 async def save(
     connection: AsyncConnection, change: Change, views: Mapping[str, View], now: datetime, links: Links
 ) -> int:
@@ -44,7 +47,7 @@ async def save(
     if change.after == change.before:
         return 0
     after = change.after
-    await connection.execute(update(INVOICE).where(INVOICE.c.id == after.invoice.id).values(**columns(after)))
+    await connection.execute(_SAVE, {"b_id": after.invoice.id, **columns(after)})
     await _save_refunds(connection, change)
     await _note_status(connection, change, now)
     events = _events(change, views, now, links)

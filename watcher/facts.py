@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from chains.base import BlockRef
 from watcher.model import (
@@ -36,6 +36,7 @@ from watcher.tables import ADDRESS, CHAIN, DEPOSIT, INVOICE, OPTION, REFUND, RES
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from sqlalchemy import BindParameter
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from watcher.model import Confirmations
@@ -109,6 +110,22 @@ def chunks(ids: Iterable[str]) -> Iterator[list[str]]:
         yield every[start : start + _CHUNK]
 
 
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+_INVOICES = select(INVOICE).where(INVOICE.c.id.in_(_IDS))
+_OPTIONS = select(OPTION).where(OPTION.c.invoice_id.in_(_IDS)).order_by(OPTION.c.position)
+_RESOLUTIONS = select(RESOLUTION).where(RESOLUTION.c.invoice_id.in_(_IDS)).order_by(RESOLUTION.c.id)
+_REFUNDS = select(REFUND).where(REFUND.c.invoice_id.in_(_IDS)).order_by(REFUND.c.at, REFUND.c.id)
+_MINE = (ADDRESS.c.chain == DEPOSIT.c.chain) & (ADDRESS.c.address == DEPOSIT.c.address)
+_DEPOSITS = select(ADDRESS.c.invoice_id, DEPOSIT).join_from(ADDRESS, DEPOSIT, _MINE)
+_DEPOSITS = _DEPOSITS.where(ADDRESS.c.invoice_id.in_(_IDS))
+_OF_REFUND = (REFUND.c.chain == DEPOSIT.c.chain) & (REFUND.c.address == DEPOSIT.c.address)
+_SENT = select(REFUND.c.invoice_id, DEPOSIT)
+_SENT = _SENT.join_from(REFUND, DEPOSIT, _OF_REFUND & (REFUND.c.txid == DEPOSIT.c.txid))
+_SENT = _SENT.where(REFUND.c.invoice_id.in_(_IDS))
+_CHAINS = select(CHAIN)
+"""Built once: to build them costs more than to run them."""
+
+
 async def load(connection: AsyncConnection, ids: Iterable[str]) -> dict[str, Record]:
     """Return the records of these invoices; unknown identifiers are left out."""
     records: dict[str, Record] = {}
@@ -116,8 +133,7 @@ async def load(connection: AsyncConnection, ids: Iterable[str]) -> dict[str, Rec
         options = await _options(connection, some)
         resolutions = await resolutions_of(connection, some)
         refunds = await refunds_of(connection, some)
-        rows = await connection.execute(select(INVOICE).where(INVOICE.c.id.in_(some)))
-        for row in rows:
+        for row in await connection.execute(_INVOICES, {"ids": some}):
             records[row.id] = Record(
                 invoice=_invoice(row, tuple(options[row.id])),
                 decision=decode_decision(row.decision),
@@ -132,16 +148,7 @@ async def load(connection: AsyncConnection, ids: Iterable[str]) -> dict[str, Rec
 async def deposits_of(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, list[Deposit]]:
     """Return every recorded deposit to the addresses of these invoices (at most a chunk of them)."""
     found: dict[str, list[Deposit]] = defaultdict(list)
-    rows = await connection.execute(
-        select(ADDRESS.c.invoice_id, DEPOSIT)
-        .join_from(
-            ADDRESS,
-            DEPOSIT,
-            (ADDRESS.c.chain == DEPOSIT.c.chain) & (ADDRESS.c.address == DEPOSIT.c.address),
-        )
-        .where(ADDRESS.c.invoice_id.in_(ids))
-    )
-    for row in rows:
+    for row in await connection.execute(_DEPOSITS, {"ids": ids}):
         found[row.invoice_id].append(deposit(row))
     return found
 
@@ -149,10 +156,7 @@ async def deposits_of(connection: AsyncConnection, ids: Sequence[str]) -> dict[s
 async def resolutions_of(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, list[Resolution]]:
     """Return what the merchants of these invoices decided, oldest first (at most a chunk of them)."""
     found: dict[str, list[Resolution]] = defaultdict(list)
-    rows = await connection.execute(
-        select(RESOLUTION).where(RESOLUTION.c.invoice_id.in_(ids)).order_by(RESOLUTION.c.id)
-    )
-    for row in rows:
+    for row in await connection.execute(_RESOLUTIONS, {"ids": ids}):
         found[row.invoice_id].append(
             Resolution(ResolutionKind(row.kind), row.at, row.by, row.reason, row.until)
         )
@@ -162,8 +166,7 @@ async def resolutions_of(connection: AsyncConnection, ids: Sequence[str]) -> dic
 async def refunds_of(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, list[Refund]]:
     """Return the refunds of these invoices, oldest first (at most a chunk of them)."""
     found: dict[str, list[Refund]] = defaultdict(list)
-    query = select(REFUND).where(REFUND.c.invoice_id.in_(ids)).order_by(REFUND.c.at, REFUND.c.id)
-    for row in await connection.execute(query):
+    for row in await connection.execute(_REFUNDS, {"ids": ids}):
         found[row.invoice_id].append(_refund(row))
     return found
 
@@ -171,13 +174,7 @@ async def refunds_of(connection: AsyncConnection, ids: Sequence[str]) -> dict[st
 async def sent_of(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, list[Deposit]]:
     """Return what the transactions of these invoices' refunds were seen to pay (at most a chunk of them)."""
     found: dict[str, list[Deposit]] = defaultdict(list)
-    same = (
-        (REFUND.c.chain == DEPOSIT.c.chain)
-        & (REFUND.c.address == DEPOSIT.c.address)
-        & (REFUND.c.txid == DEPOSIT.c.txid)
-    )
-    query = select(REFUND.c.invoice_id, DEPOSIT).join_from(REFUND, DEPOSIT, same)
-    for row in await connection.execute(query.where(REFUND.c.invoice_id.in_(ids))):
+    for row in await connection.execute(_SENT, {"ids": ids}):
         found[row.invoice_id].append(deposit(row))
     return found
 
@@ -209,8 +206,7 @@ def _refund(row: Any) -> Refund:
 
 async def views(connection: AsyncConnection) -> dict[str, View]:
     """Return how much of each chain is proven."""
-    rows = await connection.execute(select(CHAIN))
-    return {row.name: view(row) for row in rows}
+    return {row.name: view(row) for row in await connection.execute(_CHAINS)}
 
 
 def view(row: Any) -> View:
@@ -242,10 +238,7 @@ def deposit(row: Any) -> Deposit:
 
 async def _options(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, list[Option]]:
     found: dict[str, list[Option]] = defaultdict(list)
-    rows = await connection.execute(
-        select(OPTION).where(OPTION.c.invoice_id.in_(ids)).order_by(OPTION.c.position)
-    )
-    for row in rows:
+    for row in await connection.execute(_OPTIONS, {"ids": ids}):
         found[row.invoice_id].append(_option(row))
     return found
 

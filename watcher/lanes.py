@@ -1,8 +1,8 @@
 """How many sends may be under way to each receiver: a cap each, and a breaker for one that keeps failing.
 
-A receiver is a host and a port, whatever number of endpoints it stands behind: one shop's URLs of its own for
-each invoice must not get the room of many shops. Pure bookkeeping in memory; `now` is a monotonic number of
-seconds. Losing it costs a few extra attempts.
+A receiver is an endpoint. The invoices' own URLs are one for each host and port: one shop's URLs must not get
+the room of many shops. Pure bookkeeping in memory; `now` is a monotonic number of seconds. Losing it costs a
+few extra attempts.
 """
 
 from __future__ import annotations
@@ -41,10 +41,18 @@ KEPT = 1000
 """So many receivers are remembered while nothing is under way to them; more only as long as they fail."""
 
 
+def receiver(endpoint_id: str, url: str, *, own: bool) -> str:
+    """Return whose room an endpoint's sends take: its own, or for an invoice's `own` URL that of its host."""
+    return _host(url) if own else endpoint_id
+
+
 @lru_cache(maxsize=4096)
-def receiver(url: str) -> str:
-    """Return the host and port that a URL leads to."""
-    parsed = URL(url)
+def _host(url: str) -> str:
+    """Return the host and port that a URL leads to; itself where it is no URL: its sender tells."""
+    try:
+        parsed = URL(url)
+    except ValueError:
+        return url
     return f"{parsed.host}:{parsed.port}"
 
 
@@ -102,15 +110,19 @@ class Lanes:
         names = sorted(due)
         turned = [name for name in names if name > self._after] + [n for n in names if n <= self._after]
         doubtful = DOUBTFUL - sum(len(x.starts) for x in self._lanes.values() if not x.is_well(now))
-        offers = []
+        free = self.free(now)
+        offers: list[list[tuple[str, str, int]]] = []
         for name in turned:
+            if len(offers) == free:
+                break  # one for each of these is all that there is: the others need not be asked
             room = self.room(name, now)
             if not self._is_well(name, now):
                 room = max(0, min(room, doubtful))
                 doubtful -= room
-            offers.append([(name, endpoint, part) for endpoint, part in _split(room, due[name])])
+            if room:
+                offers.append([(name, endpoint, part) for endpoint, part in _split(room, due[name])])
         rounds = chain.from_iterable(zip_longest(*offers))
-        offered = [one for one in rounds if one is not None][: self.free(now)]
+        offered = [one for one in rounds if one is not None][:free]
         self._after = offered[-1][0] if offered else self._after
         return {endpoint: part for _, endpoint, part in offered}
 

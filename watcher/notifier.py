@@ -7,7 +7,7 @@ the sends that ended and claims what comes next; the sends themselves run outsid
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
@@ -16,12 +16,15 @@ import structlog
 
 from watcher import claims, failpoint, results
 from watcher.lanes import Lanes, receiver
+from watcher.outbox import is_own
 from watcher.sending import Sender
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
     from datetime import datetime
     from ipaddress import IPv4Network, IPv6Network
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
     from watcher.bus import Bus
     from watcher.claims import Claim, Lane
@@ -37,6 +40,10 @@ T = TypeVar("T")
 POLL = 1.0
 """Seconds between two looks at the outbox when nothing wakes it."""
 COUNT_EVERY = 15.0
+MANY = 500
+"""Above so many endpoints for which something waits, not every turn looks at all of them."""
+RARELY = 4
+"""The next look then comes after so many times what this one took."""
 GRACE = 10.0
 """Seconds that sends under way get to end when the notifier is stopped."""
 
@@ -46,7 +53,7 @@ class NotifierOptions:
     """`invoice_secrets`, newest first, sign for an invoice's own `webhook_url`."""
 
     allow_private: Sequence[IPv4Network | IPv6Network] = ()
-    invoice_secrets: Sequence[str] = ()
+    invoice_secrets: Sequence[str] = field(default=(), repr=False)
     version: str
 
 
@@ -70,7 +77,9 @@ class Notifier:
         self._lanes = Lanes()
         self._sends: set[asyncio.Task[None]] = set()
         self._ended: list[Result] = []
-        self._counted_at = float("-inf")
+        self._counted_at = self._look_at = float("-inf")
+        self._waiting: Sequence[Lane] = ()
+        self._due: Mapping[str, Sequence[str]] = {}
         self._stopping = False
 
     def stop(self) -> None:
@@ -103,7 +112,7 @@ class Notifier:
 
     def _start(self, claim: Claim, sender: Sender, group: asyncio.TaskGroup) -> None:
         failpoint.hit("claim.committed")
-        self._lanes.start(receiver(claim.url), _send_id(claim), monotonic())
+        self._lanes.start(_receiver(claim), _send_id(claim), monotonic())
         task = group.create_task(self._send(claim, sender), name=f"send {claim.delivery_id}")
         self._sends.add(task)
         task.add_done_callback(self._sends.discard)
@@ -117,7 +126,7 @@ class Notifier:
             self._ended.append(result)
             self._observe(result)
         finally:
-            self._lanes.finish(receiver(claim.url), _send_id(claim), monotonic(), ok=ok)
+            self._lanes.finish(_receiver(claim), _send_id(claim), monotonic(), ok=ok)
             self._bus.outbox.set()
 
     def _observe(self, result: Result) -> None:
@@ -140,8 +149,10 @@ class Notifier:
         now, mono = self._clock(), monotonic()
         async with self._store.write() as conn:
             told = await results.record(conn, ended, now, self._random) if ended else False
-            waiting = await claims.lanes(conn, now)
-            taken = await claims.claim(conn, self._rooms(waiting, mono), self._lanes.free(mono), now)
+            if looks := mono >= self._look_at:
+                await self._look(conn, now)
+            rooms = self._lanes.share(self._due, mono)
+            taken = await claims.claim(conn, rooms, self._lanes.free(mono), now)
             if mono - self._counted_at > COUNT_EVERY:
                 self._counted_at = mono
                 self._metrics.deliveries_pending.set(await claims.pending(conn))
@@ -149,19 +160,19 @@ class Notifier:
             failpoint.hit("result.committed")
         if told:
             self._bus.published()
-        return taken, self._pause(waiting, now, mono)
+        return taken, self._pause(self._waiting, now, mono) if looks else self._look_at - mono
 
-    def _rooms(self, waiting: Sequence[Lane], mono: float) -> dict[str, int]:
-        """Return the room of each endpoint that may be sent to, in the order of their turns."""
-        due: dict[str, list[str]] = {}
-        longest = sorted((lane.due_since, lane.endpoint_id, lane.url) for lane in waiting if lane.due_since)
-        for _, endpoint_id, url in longest:
-            due.setdefault(receiver(url), []).append(endpoint_id)
-        return self._lanes.share(due, mono)
+    async def _look(self, conn: AsyncConnection, now: datetime) -> None:
+        """See for which endpoints something waits; what is claimed is judged anew, whatever was seen here."""
+        began = monotonic()
+        self._waiting = await claims.lanes(conn, now)
+        self._due = _longest_first(self._waiting)
+        took = monotonic() - began
+        self._look_at = began + (1 + RARELY) * took if len(self._waiting) > MANY else float("-inf")
 
     def _pause(self, waiting: Sequence[Lane], now: datetime, mono: float) -> float:
         timers = [(lane.next_at - now).total_seconds() for lane in waiting if lane.next_at]
-        due = {receiver(lane.url) for lane in waiting if lane.due}
+        due = {_receiver(lane) for lane in waiting if lane.due}
         return min([POLL, *timers, *(self._lanes.wait(one, mono) for one in due)])
 
     async def _drain(self) -> None:
@@ -179,6 +190,21 @@ class Notifier:
     async def _record(self, ended: Sequence[Result]) -> None:
         async with self._store.write("drain") as conn:
             await results.record(conn, ended, self._clock(), self._random)
+
+
+def _longest_first(waiting: Sequence[Lane]) -> dict[str, list[str]]:
+    """Return the endpoints of each receiver for which something may go, the longest due first."""
+    due: dict[str, list[str]] = {}
+    longest = sorted(
+        (lane.due_since, lane.endpoint_id, _receiver(lane)) for lane in waiting if lane.due_since
+    )
+    for _, endpoint_id, one in longest:
+        due.setdefault(one, []).append(endpoint_id)
+    return due
+
+
+def _receiver(one: Claim | Lane) -> str:
+    return receiver(one.endpoint_id, one.url, own=is_own(one.endpoint_id))
 
 
 def _send_id(claim: Claim) -> str:

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
 
 from watcher import formats
 from watcher.ids import new_id
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     Rows = list[dict[str, object]]
 
+_OWN = "whi_"
 _CHUNK = 500  # events a statement; SQLite takes 32,766 parameters
 
 
@@ -45,7 +46,12 @@ class _Receiver:
 
 def own_endpoint(invoice_id: str) -> str:
     """Return the id of the endpoint that an invoice's own `webhook_url` makes."""
-    return f"whi_{invoice_id}"
+    return f"{_OWN}{invoice_id}"
+
+
+def is_own(endpoint_id: str) -> bool:
+    """Whether an endpoint is an invoice's own `webhook_url`."""
+    return endpoint_id.startswith(_OWN)
 
 
 async def publish(conn: AsyncConnection, events: Sequence[Event], now: datetime) -> list[int]:
@@ -63,7 +69,7 @@ async def publish_to(conn: AsyncConnection, event: Event, endpoint_id: str, now:
     """Write an event for one endpoint alone, whatever it asked for; return the first delivery's id."""
     (seq,) = await _write_events(conn, [event])
     form = await conn.execute(select(ENDPOINT.c.format).where(ENDPOINT.c.id == endpoint_id))
-    rows = _delivery_rows(event, seq, endpoint_id, form.scalar_one(), now)
+    rows = delivery_rows(event, seq, endpoint_id, form.scalar_one(), now)
     await conn.execute(insert(DELIVERY), rows)
     return str(rows[0]["id"])
 
@@ -79,17 +85,18 @@ async def _publish(conn: AsyncConnection, events: Sequence[Event], now: datetime
         touched = {event.chain} if event.chain else chains.get(event.invoice_id or "", frozenset())
         for one in receivers:
             if one.wants(event, touched):
-                rows += _delivery_rows(event, seq, one.id, one.format, now)
+                rows += delivery_rows(event, seq, one.id, one.format, now)
         if event.invoice_id and own_endpoint(event.invoice_id) in own:
-            rows += _delivery_rows(event, seq, own_endpoint(event.invoice_id), formats.STANDARD, now)
+            rows += delivery_rows(event, seq, own_endpoint(event.invoice_id), formats.STANDARD, now)
     if rows:
         await conn.execute(insert(DELIVERY), rows)
     return seqs
 
 
 async def _write_events(conn: AsyncConnection, events: Sequence[Event]) -> list[int]:
-    result = await conn.execute(
-        insert(EVENT).returning(EVENT.c.seq, sort_by_parameter_order=True),
+    """Write events and read their `seq` back: in two statements, where RETURNING would take one for each."""
+    await conn.execute(
+        insert(EVENT),
         [
             {
                 "id": event.id,
@@ -104,10 +111,15 @@ async def _write_events(conn: AsyncConnection, events: Sequence[Event]) -> list[
             for event in events
         ],
     )
-    return list(result.scalars())
+    ids = [event.id for event in events]
+    seqs = {id_: seq for id_, seq in await conn.execute(_read_seqs, {"ids": ids})}  # noqa: C416 - rows are not pairs to mypy
+    return [seqs[id_] for id_ in ids]
 
 
-def _delivery_rows(event: Event, seq: int, endpoint_id: str, form: str, now: datetime) -> Rows:
+_read_seqs = select(EVENT.c.id, EVENT.c.seq).where(EVENT.c.id.in_(bindparam("ids", expanding=True)))
+
+
+def delivery_rows(event: Event, seq: int, endpoint_id: str, form: str, now: datetime) -> Rows:
     """Return the deliveries of an event to an endpoint; another system's body is frozen here and now."""
     if form == formats.STANDARD:
         return [_delivery_row(event, seq, endpoint_id, now)]

@@ -85,22 +85,21 @@ class Places:
 
     async def find(self, wanted: Sequence[Wanted]) -> list[Place]:
         """Return an address for each: those whose chains share a key share the index."""
-        indexes: dict[str, int] = {}
-        places = []
+        derived: dict[str, Place] = {}
+        by_key: dict[str, list[Wanted]] = {}
         for one in wanted:
-            if one.address:
-                places.append(Place(one.address, None))
-                continue
-            key = str(one.adapter.key_fingerprint())
-            if key not in indexes:
-                indexes[key] = await self._next_index(key, [w for w in wanted if not w.address])
-            address = await asyncio.to_thread(one.adapter.derive, indexes[key])
-            places.append(Place(address, indexes[key]))
-        return places
+            if not one.address:
+                by_key.setdefault(str(one.adapter.key_fingerprint()), []).append(one)
+        for key, sharing in by_key.items():
+            derived |= await self._next(key, sharing)
+        return [Place(one.address, None) if one.address else derived[one.chain] for one in wanted]
 
-    async def _next_index(self, key: str, wanted: Sequence[Wanted]) -> int:
-        """Take the next index whose addresses nobody had before; for good, even if what follows fails."""
-        mine = [w for w in wanted if w.adapter.key_fingerprint() == key]
+    async def _next(self, key: str, wanted: Sequence[Wanted]) -> dict[str, Place]:
+        """Take the next index whose addresses nobody had before; for good, even if what follows fails.
+
+        Return the place on each chain.
+        """
+        adapters = {one.chain: one.adapter for one in wanted}
         while True:
             async with self._store.write("index") as connection:
                 taken = await connection.scalar(
@@ -112,10 +111,10 @@ class Places:
                     .returning(KEY_INDEX.c.next_index)
                 )
             index = int(taken or 1) - 1
-            derived = [(w.chain, await asyncio.to_thread(w.adapter.derive, index)) for w in mine]
+            derived = {n: await asyncio.to_thread(each.derive, index) for n, each in adapters.items()}
             async with self._store.read() as connection:
-                if not [d for d in derived if await addresses.in_use(connection, *d)]:
-                    return index
+                if not [n for n, d in derived.items() if await addresses.in_use(connection, n, d)]:
+                    return {name: Place(address, index) for name, address in derived.items()}
 
     async def watch(
         self, connection: AsyncConnection, one: Wanted, shown: Shown, known: Mapping[str, BlockRef]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, func, insert, or_, select, update
 
-from watcher import failpoint
+from watcher import audit, failpoint, results_overtaken
 from watcher.ids import new_id
 from watcher.model import Event, EventType
 from watcher.outbox import publish
@@ -57,29 +57,50 @@ async def record(
 
     `now` is when the waits begin.
     """
-    mine = await _held(conn, results)
+    standing = await _standing(conn, results)
+    mine = [one for one in results if _token(standing.get(one.claim.delivery_id)) == one.claim.token]
     if not mine:
         return False
     await conn.execute(_write_attempt, [_attempt_values(result) for result in mine])
-    verdicts = [_verdict(result, now, random()) for result in mine]
+    rows = [standing[result.claim.delivery_id] for result in mine]
+    verdicts = [_verdict(result, row, now, random()) for result, row in zip(mine, rows, strict=True)]
     await conn.execute(_write_verdict, verdicts)
-    held = [_hold(r, v, now) for r, v in zip(mine, verdicts, strict=True) if _holds(r)]
+    await results_overtaken.cancel(conn, mine)
+    held = [_hold(r, v, now) for r, v in zip(mine, verdicts, strict=True) if _holds(r, v)]
     if held:
         await conn.execute(_hold_successors, held)
-    await _judge(conn, mine)
+    telling = [result for result, row in zip(mine, rows, strict=True) if row.url == result.claim.url]
+    await _judge(conn, telling)
     failpoint.hit("result.written")
-    return await _disable(conn, mine, now)
+    return await _disable(conn, telling, now)
 
 
-async def _held(conn: AsyncConnection, results: Sequence[Result]) -> list[Result]:
-    """Return the results whose claim is still the sender's: the fence against a sender that was too slow."""
-    rows = await conn.execute(_read_claims, {"b_ids": [result.claim.delivery_id for result in results]})
-    tokens = {delivery_id: token for delivery_id, token in rows}  # noqa: C416 - rows are not pairs to mypy
-    return [result for result in results if tokens.get(result.claim.delivery_id) == result.claim.token]
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """A delivery's claim, state and attempts, and the URL of its endpoint."""
+
+    claim: str | None
+    state: str
+    attempts: int
+    url: str
 
 
-_read_claims = select(DELIVERY.c.id, DELIVERY.c.claim)
-_read_claims = _read_claims.where(DELIVERY.c.id.in_(bindparam("b_ids", expanding=True)))
+async def _standing(conn: AsyncConnection, results: Sequence[Result]) -> dict[str, _Standing]:
+    """Return how each delivery and its endpoint stand now: both may have changed while it was under way."""
+    rows = await conn.execute(_read_standing, {"b_ids": [result.claim.delivery_id for result in results]})
+    return {row.id: _Standing(row.claim, row.state, row.attempts, row.url) for row in rows}
+
+
+def _token(row: _Standing | None) -> str | None:
+    """Return whose claim it is: the fence against a sender that was too slow."""
+    return row.claim if row else None
+
+
+_read_standing = select(
+    DELIVERY.c.id, DELIVERY.c.claim, DELIVERY.c.state, DELIVERY.c.attempts, ENDPOINT.c.url
+)
+_read_standing = _read_standing.join(ENDPOINT, ENDPOINT.c.id == DELIVERY.c.endpoint_id)
+_read_standing = _read_standing.where(DELIVERY.c.id.in_(bindparam("b_ids", expanding=True)))
 _write_attempt = insert(ATTEMPT).values(
     number=select(func.count() + 1).where(ATTEMPT.c.delivery_id == bindparam("b_delivery")).scalar_subquery()
 )
@@ -131,21 +152,27 @@ def _attempt_values(result: Result) -> dict[str, object]:
     }
 
 
-def _verdict(result: Result, now: datetime, random: float) -> dict[str, Any]:
-    attempts = result.claim.attempts + 1
-    again = None if result.ok else next_attempt(attempts, now, random, result.retry_after)
+def _verdict(result: Result, row: _Standing, now: datetime, random: float) -> dict[str, Any]:
+    """Return what becomes of a delivery; one that was cancelled under way is not tried again.
+
+    The row's attempts count, not the claim's: an endpoint that was enabled or moved meanwhile began again.
+    """
+    attempts = row.attempts + 1
+    last = result.ok or row.state == "cancelled"
+    again = None if last else next_attempt(attempts, now, random, result.retry_after)
+    failed = "pending" if again else "cancelled" if row.state == "cancelled" else "dead"
     return {
         "b_id": result.claim.delivery_id,
-        "b_state": "delivered" if result.ok else "pending" if again else "dead",
+        "b_state": "delivered" if result.ok else failed,
         "b_attempts": attempts,
         "b_next_at": again,
         "b_delivered_at": now if result.ok else None,
     }
 
 
-def _holds(result: Result) -> bool:
-    claim = result.claim
-    return not result.ok and claim.subject is not None and claim.attempts + 1 < HOLDING_ATTEMPTS
+def _holds(result: Result, verdict: Mapping[str, Any]) -> bool:
+    waits = verdict["b_state"] == "pending" and result.claim.subject is not None
+    return waits and verdict["b_attempts"] < HOLDING_ATTEMPTS
 
 
 def _hold(result: Result, verdict: Mapping[str, Any], now: datetime) -> dict[str, object]:
@@ -154,7 +181,7 @@ def _hold(result: Result, verdict: Mapping[str, Any], now: datetime) -> dict[str
         "b_endpoint": claim.endpoint_id,
         "b_subject": claim.subject,
         "b_seq": claim.event_seq,
-        "b_until": min(verdict["b_next_at"], now + longest_hold(claim.attempts + 1)),
+        "b_until": min(verdict["b_next_at"], now + longest_hold(verdict["b_attempts"])),
     }
 
 
@@ -190,6 +217,7 @@ async def _disable(conn: AsyncConnection, results: Sequence[Result], now: dateti
         )
         why = update(ENDPOINT).where(ENDPOINT.c.id == endpoint_id).values(disabled_reason=reason)
         await conn.execute(why)
+        await audit.note(conn, audit.SYSTEM, "webhook.disable", endpoint_id, now, reason=reason)
         events.append(_disabled(endpoint_id, url, reason, now))
     if events:
         await publish(conn, events, now)

@@ -5,6 +5,7 @@ Whatever a receiver or the way to it can do wrong becomes a failed result; nothi
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from http import HTTPStatus
 from time import monotonic
@@ -31,6 +32,7 @@ CONNECT_SECONDS = 5
 WHOLE_SECONDS = 20
 ANSWER_BYTES = 4096
 ERROR_LENGTH = 300
+_URL = re.compile(r"https?://\S+")
 BODIES = {"oxapay": "ok"}
 """Formats in which 200 with a body is success, where the endpoint names no other one."""
 KEEP_SECONDS = 2
@@ -117,7 +119,7 @@ async def _read(stream: aiohttp.StreamReader, answer: bytearray) -> None:
 
 def _accepted(status: int | None, claim: Claim) -> bool:
     """Whether the status alone already said yes: a broken body after it takes nothing back."""
-    return status is not None and _wanted(claim) is None and _fault(status, b"", claim) is None
+    return status is not None and _fault(status, b"", claim) is None
 
 
 def _wanted(claim: Claim) -> str | None:
@@ -166,8 +168,10 @@ def _reason(failure: aiohttp.ClientError | OSError | UnicodeError) -> str:
             text = f"no answer within {WHOLE_SECONDS} seconds"
         case aiohttp.ClientResponseError():
             text = f"the answer is not HTTP: {failure.message}"
+        case aiohttp.ServerDisconnectedError():
+            text = "the receiver closed the connection without an answer"
         case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError() | UnicodeError():
             text = "the URL cannot be dialled"
         case _:
             text = f"{type(failure).__name__}: {failure}"
-    return one_line(text, ERROR_LENGTH)
+    return one_line(_URL.sub("the URL", text), ERROR_LENGTH)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -15,7 +16,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from watcher import failpoint
+from watcher import failpoint, store_driver
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -53,7 +54,14 @@ def sqlite_is_safe(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> bo
 def _engine(path: Path, begin: str) -> AsyncEngine:
     """Open with explicit transactions: the driver's own would start deferred ones (hazard 120)."""
     url = make_url("sqlite+aiosqlite://").set(database=str(path))
-    engine = create_async_engine(url, pool_size=POOL, max_overflow=0, pool_timeout=PATIENCE)
+    engine = create_async_engine(
+        url,
+        async_creator=partial(store_driver.connect, path),
+        pool_size=POOL,
+        max_overflow=0,
+        pool_timeout=PATIENCE,
+        hide_parameters=True,  # an error with its traceback goes into the log; values may be secrets
+    )
 
     @event.listens_for(engine.sync_engine, "connect")
     def _configure(connection: Any, _record: object) -> None:

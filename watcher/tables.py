@@ -398,7 +398,8 @@ class MailRow(SQLModel, table=True):
 class AuditRow(SQLModel, table=True):
     """One decision or administrative act: who, when, what, about what, and why. Only ever added to.
 
-    `actor`: an API key's name, "local" (the operator), "payer", "policy", or "chain" (what the facts say).
+    `actor`: an API key's name, "local" (the operator), "payer", "policy", "chain" (what the facts say)
+    or "system" (the daemon gave an endpoint up).
     """
 
     __tablename__ = "audit"
@@ -463,7 +464,7 @@ class DeliveryRow(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("event_seq", "endpoint_id", "part"),
         Index("delivery_due", "state", "endpoint_id", "next_at"),
-        Index("delivery_order", "endpoint_id", "subject", "event_seq"),
+        Index("delivery_order", "endpoint_id", "subject", "state", "event_seq"),
     )
     id: str = Field(primary_key=True)
     event_seq: int = Field(foreign_key="event.seq", sa_type=BigInteger)

@@ -21,7 +21,10 @@ from machine import facts
 if TYPE_CHECKING:
     from harness import Figure, Report, Scale
 
-BENCHMARKS = ("bitcoin_block", "evm_block", "catch_up", "webhook", "standing_addresses")
+BENCHMARKS = (
+    *("bitcoin_block", "evm_block", "catch_up", "webhook", "standing_addresses"),
+    *("deliveries", "neighbours", "survival", "invoices"),
+)
 
 
 def main() -> None:

@@ -27,7 +27,8 @@ class Scale:
 
     `weight` is that of the Bitcoin block (BIP-141), `watched` are numbers of scripts; `transactions`, `logs`
     and watched `accounts` belong to the EVM block, `blocks` to the catch-up, `payments` to the webhooks,
-    `standing` are numbers of standing addresses.
+    `standing` are numbers of standing addresses; `deliveries` are sent at once, `neighbours` are events told
+    beside a dead and a slow one, `queued` events survive `kills`, `invoices` are made by HTTP.
     """
 
     rounds: int
@@ -39,6 +40,11 @@ class Scale:
     blocks: int
     payments: int
     standing: tuple[int, int]
+    deliveries: int
+    neighbours: int
+    queued: int
+    kills: int
+    invoices: int
 
 
 FULL = Scale(
@@ -51,6 +57,11 @@ FULL = Scale(
     blocks=2_000,
     payments=200,
     standing=(10, 100_000),
+    deliveries=2_000,
+    neighbours=200,
+    queued=10_000,
+    kills=60,
+    invoices=200,
 )
 TINY = Scale(
     rounds=2,
@@ -62,6 +73,11 @@ TINY = Scale(
     blocks=20,
     payments=2,
     standing=(10, 20),
+    deliveries=40,
+    neighbours=2,
+    queued=60,
+    kills=2,
+    invoices=4,
 )
 
 

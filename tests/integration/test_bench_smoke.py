@@ -21,6 +21,8 @@ EVM = {
     *(f"{who}_{clock}_ms" for who in ("ours", "traced", "web3") for clock in ("cpu", "wall")),
     *("less_cpu_than_web3", "less_cpu_traced", "less_cpu_with_payments", "quiet_cpu_ms"),
 }
+NEIGHBOURS = (("without", "_ms"), ("with", "_ms"), ("ratio", ""))
+SURVIVAL = dict.fromkeys(("lost", "disordered", "foreign", "altered", "unfinished"), 0)
 
 
 def bench(folder: Path, *names: str, **environment: str) -> tuple[dict[str, Any], str]:
@@ -78,3 +80,30 @@ def test_the_benchmark_of_standing_addresses_compares_few_with_many(tmp_path: Pa
     expected = {"block_ms_10", "block_cpu_ms_10", "block_ms_20", "block_cpu_ms_20", "block_ratio"}
     assert expected == figures.keys()
     assert 1.2 == figures["block_ratio"]["at_most"]
+
+
+def test_the_benchmarks_of_deliveries_tell_rates_and_what_bad_neighbours_do(tmp_path: Path) -> None:
+    written, _ = bench(tmp_path, "deliveries", "neighbours")
+
+    deliveries, neighbours = (written["benchmarks"][name]["figures"] for name in ("deliveries", "neighbours"))
+    assert {"ours_per_s", "bare_per_s", "share", "alone_p50_ms", "alone_p99_ms"} == deliveries.keys()
+    expected = {f"{what}_p{p}{unit}" for p in (50, 99) for what, unit in NEIGHBOURS}
+    assert expected == neighbours.keys()
+    assert 1.5 == neighbours["ratio_p99"]["at_most"]
+
+
+def test_the_benchmark_of_survival_finds_everything_once_and_in_order(tmp_path: Path) -> None:
+    written, _ = bench(tmp_path, "survival")
+
+    figures = written["benchmarks"]["survival"]["figures"]
+    assert SURVIVAL == {name: figure["value"] for name, figure in figures.items() if "met" in figure}
+
+
+@pytest.mark.usefixtures("anvil_binary")
+def test_the_benchmark_of_invoices_stands_beside_the_disk_and_the_derivation(tmp_path: Path) -> None:
+    written, _ = bench(tmp_path, "invoices")
+
+    figures = written["benchmarks"]["invoices"]["figures"]
+    rates = {f"made_{clients}_per_s" for clients in (1, 10, 50)}
+    beside = {"commits_per_s", "address_ms", "address_share", "commit_share"}
+    assert rates | beside == figures.keys()

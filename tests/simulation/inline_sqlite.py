@@ -98,6 +98,7 @@ def _connect() -> _Connection:
 
 
 def _create(url: Any, **options: Any) -> AsyncEngine:
+    del options["async_creator"]  # these connections take the place of the product's
     return create_async_engine(url, creator=_connect, **options)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import subprocess
 import sys
@@ -30,6 +31,8 @@ class Daemon:
         self.log = folder / "daemon.log"
         self.key = ""
         self.process: subprocess.Popen[bytes] | None = None
+        self.environment: dict[str, str] = {}
+        """Variables that the daemon gets besides those of the tests."""
         self.config.write_text(
             f"""[server]
 port = {self.port}
@@ -69,7 +72,8 @@ secret = "{secret}"
     def _spawn(self) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
             line = [str(COMMAND), "--config", str(self.config), "run"]
-            return subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            environment = {**os.environ, **self.environment}
+            return subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
 
     async def _answers(self, session: aiohttp.ClientSession) -> bool:
         try:

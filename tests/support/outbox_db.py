@@ -37,27 +37,14 @@ class OutboxDb:
 
     async def invoice(self, invoice_id: str, *chains: str) -> str:
         async with self.store.write() as conn:
-            await conn.execute(
-                insert(INVOICE).values(
-                    id=invoice_id,
-                    created_at=NOW,
-                    expires_at=NOW + timedelta(hours=1),
-                    monitor_until=NOW + timedelta(days=1),
-                    fee_payer="merchant",
-                    late="hold",
-                    reminder_before=0,
-                    metadata_json="{}",
-                    status="pending",
-                    exceptions="",
-                    needs_action=False,
-                    reverted=False,
-                    sequence=0,
-                    decision="{}",
-                )
-            )
+            await conn.execute(insert(INVOICE).values(_invoice(invoice_id)))
             for position, chain in enumerate(chains):
                 await conn.execute(insert(OPTION).values(**_option(invoice_id, position, chain)))
         return invoice_id
+
+    async def invoices(self, *ids: str) -> None:
+        async with self.store.write() as conn:
+            await conn.execute(insert(INVOICE), [_invoice(each) for each in ids])
 
     async def endpoint(self, url: str, **values: Any) -> str:
         endpoint_id = str(values.pop("id", new_id("whk")))
@@ -106,6 +93,25 @@ class OutboxDb:
 
 
 _LISTS: dict[str, list[str]] = {"events": ["*"], "chains": []}
+
+
+def _invoice(invoice_id: str) -> dict[str, Any]:
+    return {
+        "id": invoice_id,
+        "created_at": NOW,
+        "expires_at": NOW + timedelta(hours=1),
+        "monitor_until": NOW + timedelta(days=1),
+        "fee_payer": "merchant",
+        "late": "hold",
+        "reminder_before": 0,
+        "metadata_json": "{}",
+        "status": "pending",
+        "exceptions": "",
+        "needs_action": False,
+        "reverted": False,
+        "sequence": 0,
+        "decision": "{}",
+    }
 
 
 def _option(invoice_id: str, position: int, chain: str) -> dict[str, Any]:

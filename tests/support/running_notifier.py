@@ -33,6 +33,7 @@ class Shop:
 
     urls: list[str] = field(default_factory=list)
     got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
     answers: list[int | Handler] = field(default_factory=list)
     otherwise: int | Handler = 200
     now: int = 0
@@ -41,6 +42,7 @@ class Shop:
     async def take(self, request: web.Request) -> web.StreamResponse:
         self.now += 1
         self.most = max(self.most, self.now)
+        self.paths.append(request.path)
         self.got.append(({k.lower(): v for k, v in request.headers.items()}, await request.read()))
         try:
             answer = self.answers.pop(0) if self.answers else self.otherwise

@@ -22,6 +22,8 @@ def upgrade() -> None:
         table.add_column(sa.Column("part", sa.Integer(), nullable=False, server_default="0"))
         table.add_column(sa.Column("body", sa.LargeBinary(), nullable=True))
         table.create_unique_constraint("delivery_once", ["event_seq", "endpoint_id", "part"])
+        table.drop_index("delivery_order")
+        table.create_index("delivery_order", ["endpoint_id", "subject", "state", "event_seq"])
     op.create_table(
         "consumer",
         sa.Column("name", sa.String(), nullable=False),
