@@ -29,6 +29,7 @@ EXTENSIONS = (60, 300)
 EARLIER = timedelta(hours=3)
 """A refund's transaction is looked for in the kept blocks that are not older than its request, less this."""
 
+_THERE = {"mempool", "mined", "unplaced"}
 _BY_TYPE = {
     "refund.requested": {"requested"},
     "refund.sent": {"sent"},
@@ -80,8 +81,9 @@ class Decisions:
             height = books.chains()[row["chain"]]["height"]
             self.named[key] = min(self.named.get(key, height + 1), height + 1 if first is None else first)
         if row["cancelled_at"] is not None and cancelled is None:
-            sql = "SELECT id FROM deposit WHERE chain = ? AND address = ? AND txid = ?"
-            if books.rows(sql, *key):
+            sql = "SELECT * FROM deposit WHERE chain = ? AND address = ? AND txid = ? AND asset = ?"
+            there = [d for d in books.rows(sql, *key, row["asset"]) if d["standing"] in _THERE]
+            if sum(int(d["amount"]) for d in there) >= int(row["arrives"]):  # less is no refund
                 raise Wrong(f"refund {row['id']} is withdrawn, and {row['txid']} pays it")
 
     def alone(self, bills: Sequence[Bill]) -> None:
