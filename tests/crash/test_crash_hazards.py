@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import text
 
-import public_keys
+from chain_toml import anvil_chain
 from daemon import COMMAND, Daemon
 from shop import SECRET, Shop
 from watcher.failpoint import VARIABLE
@@ -34,18 +34,7 @@ async def shop() -> AsyncIterator[Shop]:
 
 @pytest.fixture
 async def daemon(tmp_path: Path, anvil: Anvil, shop: Shop) -> AsyncIterator[Daemon]:
-    chains = f"""
-[chains.dev]
-kind = "evm"
-chain_id = 31337
-native = "ETH"
-rpc = ["{anvil.url}"]
-xpub = "{public_keys.account("m/44'/60'/0'")}"
-confirmations = 1
-poll_interval = 0.2
-stalled_after = 0
-"""
-    daemon = Daemon(tmp_path, chains, shop.url, SECRET)
+    daemon = Daemon(tmp_path, anvil_chain(anvil), shop.url, SECRET)
     yield daemon
     daemon.kill()
 

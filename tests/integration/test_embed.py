@@ -19,6 +19,7 @@ import structlog
 from sqlalchemy import select
 
 import public_keys
+from chain_toml import anvil_chain
 from daemon import COMMAND
 from watcher import Locked, Refused, SettingsError, Status, Watcher, WatcherFailed, consumers
 from watcher import settings as configuration
@@ -448,17 +449,7 @@ async def test_the_api_is_served_where_it_is_asked_for(tmp_path: Path, anvil: An
 
 async def test_commands_reach_the_embedded_one_through_its_socket(tmp_path: Path, anvil: Anvil) -> None:
     file = tmp_path / "watcher.toml"
-    file.write_text(
-        f"""[chains.dev]
-kind = "evm"
-chain_id = 31337
-native = "ETH"
-rpc = ["{anvil.url}"]
-xpub = "{public_keys.account("m/44'/60'/0'")}"
-poll_interval = 0.1
-confirmations = 1
-"""
-    )
+    file.write_text(anvil_chain(anvil, poll=0.1))
     async with asyncio.timeout(60), Watcher(file) as watcher:
         await watcher.ready()
         line = [str(COMMAND), "--config", str(file), "invoice", "create", "--chain", "dev"]

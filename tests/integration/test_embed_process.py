@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import public_keys
+from chain_toml import anvil_chain
 from source_tree import ROOT
 
 if TYPE_CHECKING:
@@ -32,18 +32,7 @@ KILLED_AFTER = (1, 6, 17)
 @pytest.fixture
 def config(tmp_path: Path, anvil: Anvil) -> Path:
     file = tmp_path / "watcher.toml"
-    file.write_text(
-        f"""[chains.ethereum]
-kind = "evm"
-chain_id = 31337
-native = "ETH"
-rpc = ["{anvil.url}"]
-xpub = "{public_keys.account("m/44'/60'/0'")}"
-confirmations = 1
-poll_interval = 0.1
-stalled_after = 0
-"""
-    )
+    file.write_text(anvil_chain(anvil, name="ethereum", poll=0.1))
     return file
 
 

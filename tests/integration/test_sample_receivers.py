@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import public_keys
+from chain_toml import anvil_chain
 from daemon import Daemon, free_port
 from sample_receiver import Receiver, receiving
 from watcher import signing
@@ -132,18 +132,7 @@ async def test_an_event_that_tells_of_no_invoice_is_kept(receiver: Receiver) -> 
 
 @pytest.fixture
 async def daemon(tmp_path: Path, anvil: Anvil) -> AsyncIterator[Daemon]:
-    chains = f"""
-[chains.dev]
-kind = "evm"
-chain_id = 31337
-native = "ETH"
-rpc = ["{anvil.url}"]
-xpub = "{public_keys.account("44'/60'/0'")}"
-confirmations = 1
-poll_interval = 0.2
-stalled_after = 0
-"""
-    daemon = Daemon(tmp_path, chains, f"http://127.0.0.1:{free_port()}/", SECRET)
+    daemon = Daemon(tmp_path, anvil_chain(anvil), f"http://127.0.0.1:{free_port()}/", SECRET)
     await daemon.start()
     await daemon.ready()
     yield daemon

@@ -9,6 +9,7 @@ import pytest
 
 import public_keys
 import vyper_contracts
+from chain_toml import anvil_chain
 from daemon import Daemon
 from shop import SECRET, Shop
 from watcher.sandbox import token
@@ -42,17 +43,7 @@ async def shop() -> AsyncIterator[Shop]:
 async def daemon(
     tmp_path: Path, anvil: Anvil, litecoind: Litecoind, usdt: str, shop: Shop
 ) -> AsyncIterator[Daemon]:
-    chains = f"""
-[chains.dev]
-kind = "evm"
-chain_id = 31337
-native = "ETH"
-rpc = ["{anvil.url}"]
-xpub = "{public_keys.account("m/44'/60'/0'")}"
-confirmations = 2
-poll_interval = 0.2
-stalled_after = 0
-[[chains.dev.assets]]
+    more = f"""[[chains.dev.assets]]
 symbol = "USDT"
 contract = "{usdt}"
 decimals = 6
@@ -64,6 +55,7 @@ xpub = "{public_keys.account("m/84'/1'/0'", test=True)}"
 confirmations = 1
 poll_interval = 0.2
 """
+    chains = anvil_chain(anvil, confirmations=2, more=more)
     daemon = Daemon(tmp_path, chains, shop.url, SECRET)
     await daemon.start()
     await daemon.ready()

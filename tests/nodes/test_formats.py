@@ -6,7 +6,7 @@ import asyncio
 import json
 from typing import TYPE_CHECKING
 
-import public_keys
+from chain_toml import anvil_chain
 from daemon import Daemon
 from plugin_shops import KEY, BtcPayShop, OxaPayShop
 from shop import SECRET
@@ -25,17 +25,7 @@ WEI = 10**18 + 1
 def _daemon(folder: Path, anvil: Anvil) -> Daemon:
     return Daemon(
         folder,
-        f"""
-[chains.dev]
-kind = "evm"
-chain_id = 31337
-native = "ETH"
-rpc = ["{anvil.url}"]
-xpub = "{public_keys.account("m/44'/60'/0'")}"
-confirmations = 2
-poll_interval = 0.2
-stalled_after = 0
-""",
+        anvil_chain(anvil, confirmations=2),
         NOWHERE,
         SECRET,
     )

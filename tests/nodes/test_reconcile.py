@@ -14,6 +14,7 @@ import pytest
 import public_keys
 import vyper_contracts
 from bitcoin_adapters import BURN
+from chain_toml import anvil_chain
 from daemon import Daemon
 from node_drivers import BitcoinDriver
 from shop import SECRET
@@ -141,17 +142,7 @@ async def evm(tmp_path: Path, anvil_factory: AnvilFactory) -> AsyncIterator[Worl
 
 
 def dev(node: Anvil, usdt: str, odd: str) -> str:
-    return f"""
-[chains.dev]
-kind = "evm"
-chain_id = 31337
-native = "ETH"
-rpc = ["{node.url}"]
-xpub = "{public_keys.account("m/44'/60'/0'")}"
-confirmations = 1
-poll_interval = 0.1
-stalled_after = 0
-dust = "0.000000000000000005"
+    more = f"""dust = "0.000000000000000005"
 [[chains.dev.assets]]
 symbol = "USDT"
 contract = "{usdt}"
@@ -162,6 +153,7 @@ contract = "{odd}"
 decimals = 6
 verify_balance = true
 """
+    return anvil_chain(node, poll=0.1, more=more)
 
 
 async def paid_on_anvil(world: World, node: Anvil, usdt: str, odd: str, calls: str, payer: str) -> None:

@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 
+from chain_toml import anvil_chain
 from public_keys import account
 
 if TYPE_CHECKING:
@@ -24,17 +25,6 @@ if TYPE_CHECKING:
 
 PROGRAM = Path(sys.executable).with_name("watcher")
 _WITHIN = 60.0
-_ETHEREUM = f"""
-[chains.ethereum]
-kind = "evm"
-chain_id = 31337
-native = "ETH"
-rpc = ["{{url}}"]
-xpub = "{account("44'/60'/0'")}"
-confirmations = 1
-poll_interval = 0.2
-stalled_after = 0
-"""
 _UNREACHABLE = f"""
 [chains.bitcoin]
 preset = "bitcoin-regtest"
@@ -192,6 +182,6 @@ def alive(pid: int) -> bool:
 def configure(folder: Path, node: Anvil | None = None, *, port: int = 0) -> Path:
     """Write a configuration for a chain on anvil, or for one whose node is not there; return its file."""
     file = folder / "watcher.toml"
-    chain = _ETHEREUM.format(url=node.url) if node else _UNREACHABLE
+    chain = anvil_chain(node, name="ethereum") if node else _UNREACHABLE
     file.write_text(f'[server]\nport = {port}\n[webhooks]\nallow_private = ["127.0.0.0/8"]\n{chain}')
     return file
