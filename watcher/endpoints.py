@@ -17,6 +17,7 @@ from watcher.errors import Refused
 from watcher.ids import new_id, start
 from watcher.model import Event, EventType
 from watcher.outbox import own_endpoint, publish_to
+from watcher.outbox_reformatted import reformat
 from watcher.receivers import check_configured, check_filters, check_format, check_url, chosen_secret, origin
 from watcher.render import body, moment
 from watcher.secret import signature_of
@@ -178,6 +179,8 @@ async def _follow(conn: AsyncConnection, row: Row[Any], values: Mapping[str, Any
     changed = [name for name, value in values.items() if getattr(row, name) != value]
     if changed:
         await conn.execute(update(ENDPOINT).where(ENDPOINT.c.id == row.id).values(**values))
+    if "format" in changed:
+        await reformat(conn, row.id, values["format"], frozenset(json.loads(values["events"])), now)
     if row.state != "active":
         await _enable(conn, row.id)
     if changed or row.state != "active":

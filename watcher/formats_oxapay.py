@@ -38,7 +38,7 @@ which 4096 bytes are read: a longer one would be sent again and again, however o
 
 _MODULE = "deposit-watcher"
 _AROUND = b"\xef\xbb\xbf \t\r\n"  # with the byte order mark that editors leave before "<?php"
-_OK = re.compile(rb"(?<![A-Za-z])(?<!NOT )OK$")
+_OK = re.compile(rb"(?<![A-Za-z])(?<!(?i:not)[\s_-])OK$")
 _PERCENT_DIGITS = 8
 _LEFT_OUT = ("note", "description", "email")
 

@@ -11,6 +11,7 @@ from datetime import UTC, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import pytest
 from aiohttp import web
 
@@ -260,6 +261,21 @@ async def test_what_a_receiver_says_in_place_of_http_is_kept_as_one_line_without
 
     assert row.error.isprintable()
     assert row.error.startswith("the answer is not HTTP: ")
+
+
+async def test_h137_why_there_was_no_answer_never_names_the_url(
+    db: OutboxDb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client's own words do, where a receiver closes before it has all of the event."""
+
+    async def closes(request: aiohttp.ClientRequest, *_: Any) -> None:
+        raise aiohttp.ClientOSError(None, f"Can not write request body for {request.url}")
+
+    monkeypatch.setattr(aiohttp.ClientRequest, "send", closes)
+    async with _server(lambda *_: asyncio.sleep(10)) as at:
+        row = await _attempt(db, f"http://{at}/a-token")
+
+    assert "ClientOSError: [Errno None] Can not write request body for the URL" == row.error
 
 
 async def test_only_what_fails_makes_the_others_of_its_invoice_wait(db: OutboxDb, shop: Shop) -> None:

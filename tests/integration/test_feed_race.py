@@ -6,7 +6,7 @@ import asyncio
 import random
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
@@ -81,6 +81,25 @@ async def _some(api: Api, chance: random.Random, last: int, found: list[int]) ->
                 return
             found.append((await event(reader))[0])
             await asyncio.sleep(chance.choice([0] * 60 + [0.01, 0.3]))
+
+
+async def test_what_is_told_while_the_reader_looks_does_not_wait_for_its_next_round(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, more = told.events_after, [1]
+
+    async def look(*arguments: Any) -> Any:
+        found = await real(*arguments)
+        if found and more:
+            await tell(api, more.pop())
+        return found
+
+    monkeypatch.setattr(feed, "POLL", 600.0)
+    monkeypatch.setattr(told, "events_after", look)
+    async with stream(api) as reader, asyncio.timeout(10):
+        await tell(api, 1)
+
+        assert [1, 2] == [(await event(reader))[0], (await event(reader))[0]]
 
 
 async def test_where_new_events_cannot_be_read_the_streams_end_and_resume(

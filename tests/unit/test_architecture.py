@@ -47,7 +47,7 @@ LAYERS = {
         "words model rows rules chains.base",
     ),
     "outbox": Layer(
-        "outbox deliveries endpoints receivers replay signing audit",
+        "outbox outbox_reformatted deliveries endpoints receivers replay signing audit",
         "words machine model rows rules settings",
     ),
     "ledger": Layer(
@@ -62,8 +62,7 @@ LAYERS = {
     "mailer": Layer("mailer mail mails", "words machine model metrics rows rules reads settings chains.base"),
     # Those who stand beside the flow.
     "actions": Layer(
-        "actions terms drafts idempotency apikeys feed places customers links merchant refund"
-        " consumers",
+        "actions terms drafts idempotency apikeys feed places customers links merchant refund consumers",
         "words machine model rows rules reads outbox ledger settings chains.base chains.config",
     ),
     "api": Layer("api", "words machine model metrics rows rules reads outbox actions settings chains.base"),

@@ -64,6 +64,8 @@ def test_a_plugin_that_repeats_the_body_in_its_answer_can_be_read_to_its_ok(
         pytest.param(b"<html><body>Facebook</body></html>", False, id="a page"),
         pytest.param(b"all is ok", False, id="small letters in a longer text"),
         pytest.param(b"NOT OK", False, id="not ok"),
+        pytest.param(b"The order is not\nOK", False, id="not ok, in small letters"),
+        pytest.param(b"status=Not_OK", False, id="not ok, as one word"),
         pytest.param(b"FACEBOOK", False, id="the end of a word"),
         pytest.param(b"OK, later", False, id="at the beginning"),
         pytest.param(b"\xff\xfe\x00", False, id="no text"),

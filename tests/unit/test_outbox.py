@@ -124,6 +124,15 @@ async def test_an_invoices_own_endpoint_gets_the_events_of_that_invoice_alone(db
     assert [(own, "inv_1")] == [(row.endpoint_id, row.subject) for row in await db.deliveries()]
 
 
+async def test_an_invoices_own_endpoint_that_was_removed_gets_none(db: OutboxDb) -> None:
+    await db.invoice("inv_1")
+    own = outbox.own_endpoint("inv_1")
+    await db.endpoint(SHOP, id=own, managed="invoice", secrets="[]", state="removed")
+    await db.publish(event("inv_1", 1))
+
+    assert [] == await db.deliveries()
+
+
 async def test_a_disabled_endpoints_events_wait_and_a_removed_one_gets_none(db: OutboxDb) -> None:
     disabled = await db.endpoint(SHOP, state="disabled")
     await db.endpoint(SHOP, state="removed")
@@ -360,6 +369,7 @@ async def test_a_redelivery_repeats_id_and_bytes_with_a_fresh_schedule(db: Outbo
     later = NOW + timedelta(days=1)
     async with db.store.write() as conn:
         await redeliver(conn, first.delivery_id, later)
+    assert [("pending", None)] == [(row.state, row.delivered_at) for row in await db.deliveries()]
     (again,) = await _claim(db, later)
     await _record(db, [again], later, error="down")
 

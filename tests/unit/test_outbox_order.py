@@ -106,6 +106,19 @@ async def test_a_wish_to_retry_later_does_not_lengthen_the_hold_on_later_events(
     assert [NOW + DAY] == [row.next_at for row in await db.deliveries() if row.event_seq == 1]
 
 
+async def test_an_older_event_that_fails_does_not_shorten_the_wait_of_a_later_one(db: OutboxDb) -> None:
+    await db.endpoint(SHOP)
+    (first, _) = await db.publish(event("inv_1", 1), event("inv_1", 2))
+    await _succeed(db, await _claim(db, NOW), NOW)
+    await _fail(db, await _claim(db, NOW), NOW, status=429, retry_after=DAY)
+    again = update(DELIVERY).where(DELIVERY.c.event_seq == first)
+    async with db.store.write() as conn:
+        await conn.execute(again.values(state="pending", attempts=0, next_at=NOW))
+    await _fail(db, await _claim(db, NOW), NOW)
+
+    assert [NOW + DAY] == [row.next_at for row in await db.deliveries() if row.event_seq != first]
+
+
 async def test_each_wish_to_retry_later_holds_no_longer_than_the_schedule(db: OutboxDb) -> None:
     await db.endpoint(SHOP)
     await db.publish(event("inv_1", 1), event("inv_1", 2))

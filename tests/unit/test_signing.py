@@ -203,6 +203,13 @@ def test_a_second_rotation_does_not_prolong_a_secret_that_is_on_its_way_out() ->
     assert (third, NEW) == signing.current(column, NOW + timedelta(hours=1))
 
 
+def test_h137_a_rotation_forgets_the_secrets_whose_time_is_over() -> None:
+    column = signing.rotated(signing.stored([OLD]), NEW, NOW, timedelta(hours=1))
+    column = signing.rotated(column, "whsec_" + "Q0ND" * 8, NOW + timedelta(hours=1), timedelta(hours=24))
+
+    assert OLD not in column
+
+
 def test_all_secrets_of_the_configuration_sign_without_an_end() -> None:
     column = signing.stored([NEW, OLD])
 

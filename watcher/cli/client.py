@@ -214,12 +214,12 @@ async def answers(path: Path) -> bool:
     """Whether a daemon listens on a socket; Failure if this user may not ask it."""
     try:
         _, writer = await asyncio.open_unix_connection(path)
+        writer.close()
+        await writer.wait_closed()
     except PermissionError:
         raise Failure(f"{path} is another user's; run this as the user that the daemon runs as") from None
     except OSError:
         return False
-    writer.close()
-    await writer.wait_closed()
     return True
 
 
