@@ -257,7 +257,7 @@ async def test_a_name_that_cannot_exist_is_a_failure_and_no_crash(daemon: Daemon
 @pytest.mark.parametrize(
     ("bytes_", "words"),
     [
-        pytest.param(b"", "Disconnected", id="closes at once"),
+        pytest.param(b"", "without an answer", id="closes at once"),
         pytest.param(b"SSH-2.0-OpenSSH_9.2\r\n", "not HTTP", id="another protocol"),
         pytest.param(
             b"HTTP/1.1 500 No\r\nX: " + b"y" * 20_000 + b"\r\n\r\n", "not HTTP", id="endless header"
