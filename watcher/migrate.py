@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,7 @@ def config(connection: Connection | None = None) -> Config:
 
 def upgrade(database: Path) -> None:
     """Create or migrate the database file. Blocking; the caller owns the database."""
+    _make(database)
     engine = _engine(database)
     try:
         with engine.begin() as connection:
@@ -47,6 +49,12 @@ def upgrade(database: Path) -> None:
         failpoint.hit("migration.committed")
     finally:
         engine.dispose()
+
+
+def _make(database: Path) -> None:
+    """Make a new file its owner's alone, for it holds secrets; what SQLite lays beside it follows."""
+    with suppress(OSError):  # it is there, or SQLite says why it cannot be
+        os.close(os.open(database, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
 
 
 def _engine(database: Path) -> Engine:

@@ -121,7 +121,11 @@ def _not_standard(text: str) -> str:
 
 def _publish(path: Path, text: str) -> None:
     """Write a private file (mode 0600, as mkstemp makes it) beside its place and link it there."""
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        error.filename = str(path)  # the name that the user knows, not the draft's
+        raise
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
             stream.write(text)

@@ -82,9 +82,22 @@ async def test_pages_of_one_invoice_s_events_are_read_by_an_index(api: Api) -> N
 
 
 async def test_after_the_last_event_there_is_nothing(api: Api) -> None:
-    reply = await api.get(f"/v1/events?after={2**63 - 1}")
+    await tell(api, 2)
+    reply = await api.get("/v1/events?after=2")
 
     assert (200, []) == (reply.status, reply.json["data"])
+
+
+@pytest.mark.parametrize("name", ["after", "cursor"])
+async def test_what_comes_after_an_event_that_there_is_not_yet_is_not_asked_for_in_vain(
+    api: Api, name: str
+) -> None:
+    """A reader whose daemon got an older database back would miss all that is told up to its place."""
+    await tell(api, 2)
+    reply = await api.get(f"/v1/events?{name}=3")
+
+    assert (422, name) == (reply.status, reply.json["error"]["field"])
+    assert "the newest is 2" in reply.json["error"]["message"]
 
 
 @pytest.mark.parametrize("query", ["after=-1", "after=x", f"after={2**63}", "cursor=x", "after=1&after=2"])

@@ -103,3 +103,17 @@ def test_a_path_that_the_system_refuses_is_one_line_with_the_remedy(tmp_path: Pa
         assert (1, 1) == (result.returncode, len(result.stderr.splitlines())), result.stderr
         assert f"{tmp_path / blocked} cannot be used (" in result.stderr
         assert "set [database] url" in result.stderr
+
+
+def test_a_secret_in_a_folder_that_is_not_there_is_one_line_with_its_own_name(tmp_path: Path) -> None:
+    configure(tmp_path)
+    with (tmp_path / "watcher.toml").open("a") as file:
+        file.write(
+            '[[webhooks.endpoints]]\nurl = "https://shop.example"\nsecret = { file = "keys/hook.secret" }\n'
+        )
+
+    result = watcher("run", cwd=tmp_path)
+
+    line = f"{tmp_path}/keys/hook.secret cannot be used (No such file or directory); make its folder, or name"
+    assert (1, 1) == (result.returncode, len(result.stderr.splitlines())), result.stderr
+    assert line in result.stderr

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+import stat
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -104,6 +105,14 @@ def test_a_migrated_database_has_the_checks_and_keys_of_the_tables(database: Pat
 
     assert promises(made) == promises(database)
     assert promises(made)["option"] == (3, 0, 1)
+
+
+def test_a_new_database_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
+    file = tmp_path / "new.db"
+
+    migrate.upgrade(file)
+
+    assert 0o600 == stat.S_IMODE(file.stat().st_mode)
 
 
 def test_upgrading_again_changes_nothing(database: Path) -> None:

@@ -65,6 +65,7 @@ async def listing(call: Call) -> Answer:
     after = query.after if query.cursor is None else query.cursor
     wanted = told.EventFilter(invoice_id=query.invoice_id, address_id=query.address_id)
     async with call.context.store.read() as conn:
+        _check_told(after, await told.last_seq(conn), "after" if query.cursor is None else "cursor")
         found = await told.events_after(conn, after, query.limit + 1, wanted)
     shown = found[: query.limit]
     return Answer(page(shown, str(shown[-1]["seq"]) if len(found) > query.limit else None))
@@ -102,10 +103,15 @@ async def _start(call: Call) -> int:
         field, wanted = "Last-Event-ID", _seq(given)
     if wanted is None:
         return newest
-    if wanted > newest:
+    _check_told(wanted, newest, field)
+    return int(wanted)
+
+
+def _check_told(seq: int, newest: int, field: str) -> None:
+    """Refuse a seq that no event has yet: whoever waits behind it would miss those up to it."""
+    if seq > newest:
         message = f"no event has this seq yet: the newest is {newest}; was an older database restored?"
         raise Refused("invalid", message, field=field)
-    return int(wanted)
 
 
 def _seq(given: Sequence[str]) -> int:

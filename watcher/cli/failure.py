@@ -25,6 +25,8 @@ def obstacle(error: Exception, database: Path) -> Failure:
     path = getattr(error, "filename", None) or database
     reason = getattr(error, "orig", None) or getattr(error, "strerror", None) or error
     remedy = "run this as a user who may write there, or set [database] url to another place"
+    if isinstance(error, FileNotFoundError):
+        remedy = "make its folder, or name another place in the configuration"
     return Failure(f"{path} cannot be used ({reason}); {remedy}")
 
 
