@@ -6,6 +6,7 @@ import asyncio
 import json
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -164,7 +165,7 @@ async def test_more_than_can_be_done_at_once_is_503_but_probes_streams_and_the_o
         asyncio.TaskGroup() as group,
     ):
         async with api.context.store.write():  # whoever writes waits for the end of it
-            waiting = [group.create_task(small.post("/v1/keys", {"name": name})) for name in "ab"]
+            waiting = [group.create_task(until(201, partial(_key, small, name))) for name in "ab"]
             refused = await until(503, lambda: small.get("/v1/invoices"))
             passed = [await small.get(path, None) for path in ("/healthz", "/readyz")]
             stream = await small.session.get(
@@ -196,6 +197,10 @@ async def test_more_connections_than_the_system_allows_are_ended_at_once(
         reply = await until(200, lambda: small.get("/healthz", None))
 
     assert 200 == reply.status
+
+
+async def _key(api: Api, name: str) -> Reply:
+    return await api.post("/v1/keys", {"name": name})
 
 
 async def _told_nothing(reader: asyncio.StreamReader) -> None:

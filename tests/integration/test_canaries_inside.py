@@ -68,6 +68,7 @@ def stream() -> Iterator[io.StringIO]:
     handlers, level = root.handlers[:], root.level
     text = io.StringIO()
     log.configure("debug", "json", text)
+    structlog.configure(cache_logger_on_first_use=False)  # else later tests could not capture what is logged
     yield text
     root.handlers[:] = handlers
     root.setLevel(level)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from run import Run
 
 CALLS = ("open", "tip", "block", "read", "mempool")
+GRAVES = (*CALLS, "post", "posted")
+"""Where the process may die on purpose: few of its awaits are these."""
 
 
 async def unavailable(run: Run) -> bool:
@@ -118,9 +120,11 @@ async def jump(run: Run) -> bool:
 
 
 async def kill(run: Run) -> bool:
-    """Let the process die a number of awaits from now."""
-    run.deployment.points.fuse = run.dice.choice([1, 5, 20, 60, 200])
-    run.note(f"the process will die after {run.deployment.points.fuse} awaits")
+    """Let the process die a number of awaits from now, or while a node or a shop is asked."""
+    points = run.deployment.points
+    points.fuse = run.dice.choice([1, 5, 20, 60, 200, None])
+    points.grave = run.dice.choice(GRAVES) if points.fuse is None else None
+    run.note(f"the process will die at the next {points.grave}, or after {points.fuse} awaits")
     return True
 
 

@@ -51,6 +51,6 @@ async def enable_all(run: Run) -> bool:
 
 
 SHOP = {f"shop is {mood}": (1 if mood is not Mood.WELL else 4, _mood(mood)) for mood in Mood} | {
-    "endpoint enabled again": (2, enable),
-    "shops are dead for days": (0.3, dead_for_days),
+    "endpoint enabled again": (5, enable),
+    "shops are dead for days": (0.6, dead_for_days),
 }

@@ -23,7 +23,7 @@ async def heal(run: Run) -> None:
     for adapter in run.deployment.adapters.values():
         adapter.heal()
     run.shops.heal()
-    run.deployment.points.fuse = None
+    run.deployment.points.fuse = run.deployment.points.grave = None
     await _revive(run)
     run.deployment.points.quiet = True
     run.note("everything heals")
@@ -36,7 +36,7 @@ async def heal(run: Run) -> None:
 async def _revive(run: Run) -> None:
     if run.deployment.dead:
         await run.deployment.revive()
-    run.deployment.points.fuse = None
+    run.deployment.points.fuse = run.deployment.points.grave = None
 
 
 async def _blocks(run: Run) -> None:

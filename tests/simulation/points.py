@@ -18,13 +18,14 @@ class Died(BaseException):
 
 
 class Points:
-    """Those of one process. `fuse`: after so many more awaits it dies; None lets it live.
+    """Those of one process. It dies after `fuse` more awaits, or at the next `grave`; None lets it live.
 
     `yields` and `waits` are how likely it is, at each, that others run first and that time passes.
     """
 
     def __init__(self, dice: Random, yields: float, waits: float, died: Callable[[str], None]) -> None:
         self.fuse: int | None = None
+        self.grave: str | None = None
         self.dead = False
         self.quiet = False
         self._dice = dice
@@ -51,6 +52,8 @@ class Points:
         self._burn(place, 0)
 
     def _burn(self, place: str, steps: int = 1) -> None:
+        if place == self.grave and not self.dead:
+            self.kill(place)
         if self.fuse is not None and not self.dead:
             self.fuse -= steps
             if self.fuse <= 0:
