@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import re
 import threading
 from collections import Counter
 from dataclasses import replace
@@ -36,9 +37,11 @@ from watcher.feed import Feed
 from watcher.settings import ServerSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from aiohttp import web
+
+    from watcher.api.openapi import Route
 
 SCHEMA = schemathesis.openapi.from_dict(document(ROUTES, "0.0.0"))
 CHECKS = (
@@ -120,8 +123,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]
     thread.join()
 
 
-@SCHEMA.parametrize()
-@settings(
+PLAYED = settings(
     max_examples=12,
     deadline=None,
     derandomize=True,
@@ -129,9 +131,19 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-def test_every_answer_is_one_that_the_document_describes(
-    case: schemathesis.Case, server: dict[str, Any]
-) -> None:
+
+
+def _test_of(route: Route) -> Callable[..., None]:
+    """Return a test of one route: of all that schemathesis makes of one function, xdist runs only one."""
+
+    def test(case: schemathesis.Case, server: dict[str, Any]) -> None:
+        _answers_as_described(case, server)
+
+    chosen = SCHEMA.include(path=route.path, method=route.method)
+    return chosen.parametrize()(PLAYED(test))
+
+
+def _answers_as_described(case: schemathesis.Case, server: dict[str, Any]) -> None:
     positive = case.meta.generation.mode.is_positive
     if positive:
         _name_what_exists(case, server)
@@ -142,6 +154,11 @@ def test_every_answer_is_one_that_the_document_describes(
 
     mode = "positive" if positive else "negative"
     ANSWERED.setdefault(case.operation.label, Counter())[mode, answer.status_code] += 1
+
+
+for one in ROUTES:
+    words = "_".join(re.findall(r"[a-z0-9]+", f"{one.method} {one.path}".lower()))
+    globals()[f"test_every_answer_is_one_that_the_document_describes_{words}"] = _test_of(one)
 
 
 FRESH = {

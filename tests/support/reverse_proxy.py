@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 NAME = "pay.shop.example"
 _WITHIN = 30.0
+_GRACE = 2
+"""Seconds that it gets to end: Caddy waits for streams that are still open."""
 
 
 def _nginx(folder: Path, backend: int, port: int) -> list[str]:
@@ -79,7 +81,7 @@ def proxied(program: str, folder: Path, backend: int) -> Iterator[int]:
     finally:
         process.terminate()
         try:
-            process.wait(_WITHIN)
+            process.wait(_GRACE)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
