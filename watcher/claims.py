@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Integer, and_, bindparam, func, or_, select, update
 
 from watcher import failpoint
+from watcher.formats_event import message_id
 from watcher.ids import new_id
 from watcher.retry import HOLDING_ATTEMPTS, longest_hold
 from watcher.tables import ATTEMPT, DELIVERY, ENDPOINT, EVENT
@@ -50,7 +51,7 @@ class Claim:
     @property
     def message_id(self) -> str:
         """What the receiver knows it by: the event's id, and a number behind it for its further parts."""
-        return f"{self.event_id}.{self.part + 1}" if self.part else self.event_id
+        return message_id(self.event_id, self.part)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,9 @@ A key belongs to an API key and a path. Knows nothing of HTTP beyond a status an
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -18,9 +21,11 @@ from watcher.tables import IDEMPOTENCY
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from pydantic import BaseModel
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 KEPT = timedelta(hours=24)
+_KEY = re.compile(r"[!-~]{1,255}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,14 @@ class Idempotency:
     key: str
     request_hash: str
     at: datetime
+
+
+def read(key_id: str, path: str, key: str, draft: BaseModel, at: datetime, field: str) -> Idempotency:  # noqa: PLR0913, PLR0917 - what a request is known by
+    """Return what makes a request recognisable when it comes again; Refused names `field` for a wrong key."""
+    if not _KEY.fullmatch(key):
+        raise Refused("invalid", "must be one value of 1 to 255 visible ASCII characters", field=field)
+    text = json.dumps(draft.model_dump(mode="json", exclude_unset=True), sort_keys=True)
+    return Idempotency(key_id, path, key, hashlib.sha256(text.encode()).hexdigest(), at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,21 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-import hashlib
 import json
 import math
-import re
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from watcher import idempotency
 from watcher.errors import Refused
-from watcher.idempotency import Idempotency
 
 if TYPE_CHECKING:
     from aiohttp import web
     from multidict import MultiMapping
 
+    from watcher.idempotency import Idempotency
     from watcher.model import Clock
 
 BODY_LIMIT = 64 * 1024
@@ -29,7 +28,6 @@ BODY_LIMIT = 64 * 1024
 BODY_PATIENCE = 20.0
 """Seconds from a request's headers to the end of its body, at most."""
 
-_KEY = re.compile(r"[!-~]{1,255}")
 _DIGITS = 4000
 """Digits of a whole number, at most: Python itself reads no more than 4300."""
 
@@ -167,9 +165,5 @@ def read_idempotency(request: web.Request, key_id: str, body: Any, clock: Clock)
     keys = request.headers.getall("Idempotency-Key", [])
     if not keys:
         return None
-    if len(keys) > 1 or not _KEY.fullmatch(keys[0]):
-        message = "must be one value of 1 to 255 visible ASCII characters"
-        raise Refused("invalid", message, field="Idempotency-Key")
-    canonical = json.dumps(body.model_dump(mode="json", exclude_unset=True), sort_keys=True)
-    digest = hashlib.sha256(canonical.encode()).hexdigest()
-    return Idempotency(key_id, request.path, keys[0], digest, clock())
+    key = keys[0] if len(keys) == 1 else ""
+    return idempotency.read(key_id, request.path, key, body, clock(), "Idempotency-Key")
