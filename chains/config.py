@@ -23,7 +23,11 @@ from pydantic import (
 )
 
 _DEEPEST = 100_000
+_LONGEST_TITLE = 50
 _DECIMAL = re.compile(r"[0-9]{1,78}(\.[0-9]{1,78})?")
+_PART = r"[!#-&(-;=?-z|~]*"
+_EXPLORER = re.compile(rf"https?://[A-Za-z0-9.:\[\]-]+/{_PART}\{{txid\}}{_PART}")
+"""A host without a password, and behind it the place of the id, once; nothing that ends an attribute."""
 
 
 def _decimal_text(value: object) -> object:
@@ -52,6 +56,19 @@ def _http_url(value: str) -> str:
         raise ValueError(f"not an http or https URL; {remedy}")
     if not parts.hostname or port == 0 or re.search(r"[\s\x00-\x1f]", value):
         raise ValueError(f"not a complete URL; {remedy}")
+    return value
+
+
+def _explorer(value: str) -> str:
+    if not _EXPLORER.fullmatch(value):
+        raise ValueError('not a page of a transaction; write it as "https://explorer.example/tx/{txid}"')
+    return value
+
+
+def _title(value: str) -> str:
+    if not value.strip() or not value.isprintable() or len(value) > _LONGEST_TITLE:
+        limit = f"of at most {_LONGEST_TITLE} characters"
+        raise ValueError(f'not one line of text {limit}; write a name for people, such as "Bitcoin"')
     return value
 
 
@@ -141,10 +158,13 @@ class ChainConfig(Section):
     `cross_check`: blocks between two comparisons of what was found with the accounts' balances, where the
     chain has them (0: never). `xpub` None: every invoice brings its own address. `key_origin`: where it lies
     below its wallet's master key, for refunds to sign. `start_height` None: from the head at the first start.
-    `dust`, in the unit of the chain's own coin: smaller credits are ignored.
+    `dust`, in the unit of the chain's own coin: smaller credits are ignored. `title`: what people call the
+    chain. `explorer`: a page about a transaction, `{txid}` standing for its id.
     """
 
     kind: str
+    title: Annotated[str, AfterValidator(_title)] | None = None
+    explorer: Annotated[str, AfterValidator(_explorer)] | None = None
     rpc: Annotated[tuple[HttpUrl, ...], Field(min_length=1, repr=False)]
     network: str | None = None
     xpub: str | None = None

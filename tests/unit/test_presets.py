@@ -136,6 +136,35 @@ def test_the_stablecoins_are_there_with_the_decimals_of_their_chain(name: str) -
     assert "USDC" in decimals
 
 
+def test_every_preset_has_a_title_of_its_own() -> None:
+    titles = [preset["title"] for preset in ALL.values()]
+
+    assert len(PRESETS) == len(set(titles))
+
+
+@pytest.mark.parametrize("name", [name for name in PRESETS if "explorer" in ALL[name]])
+def test_an_explorer_is_reached_by_https_and_its_source_stands_above_it(name: str) -> None:
+    text = resources.preset_file(name).read_text(encoding="utf-8")
+
+    assert re.search(
+        r"^# A page about a transaction\. Source: \S.+\.\nexplorer = \"https://\S+/\{txid\}\"$",
+        text,
+        re.MULTILINE,
+    )
+
+
+def test_only_private_chains_and_one_test_network_have_no_explorer() -> None:
+    without = {name for name in PRESETS if "explorer" not in ALL[name]}
+
+    assert {name for name in PRESETS if name.endswith("-regtest")} | {"dogecoin-testnet"} == without
+
+
+def test_no_two_presets_share_an_explorer() -> None:
+    explorers = [preset["explorer"] for preset in ALL.values() if "explorer" in preset]
+
+    assert len(explorers) == len(set(explorers))
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_h10_every_first_block_and_rule_of_finality_is_explained(name: str) -> None:
     text = resources.preset_file(name).read_text(encoding="utf-8")

@@ -56,6 +56,38 @@ def file(tmp_path: Path) -> Path:
         pytest.param(
             f"{BITCOIN}confirmations = 'all'", "chains.bitcoin.confirmations: not a confirmation", id="all"
         ),
+        *(
+            pytest.param(
+                f"{BITCOIN}explorer = {url!r}",
+                "chains.bitcoin.explorer: not a page of a transaction; write it as "
+                '"https://explorer.example/tx/{txid}"',
+                id=f"an explorer {name}",
+            )
+            for name, url in {
+                "that is a script": "javascript:alert({txid})",
+                "without the place of the id": "https://explorer.example/tx/",
+                "with another place": "https://explorer.example/tx/{id}",
+                "with two places": "https://explorer.example/{txid}/{txid}",
+                "with the id in its host": "https://{txid}.example/",
+                "with a password": f"https://u:{CANARY}@explorer.example/{{txid}}",
+                "without a host": "https:///tx/{txid}",
+                "with a space": "https://explorer.example/tx {txid}",
+            }.items()
+        ),
+        pytest.param(
+            f"{BITCOIN}explorer = 'https://explorer.example/\"{{txid}}'",
+            "chains.bitcoin.explorer: not a page of a transaction; ",
+            id="an explorer with a quote",
+        ),
+        *(
+            pytest.param(f"{BITCOIN}title = {title}", "chains.bitcoin.title: not one line of text ", id=name)
+            for name, title in {
+                "no title at all": "''",
+                "a title of a space": "' '",
+                "a title of two lines": r'"two\nlines"',
+                "a long title": f"'{'x' * 51}'",
+            }.items()
+        ),
         pytest.param(
             f"{BITCOIN}confirmations = true", "chains.bitcoin.confirmations: not a confirmation", id="true"
         ),
