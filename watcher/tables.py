@@ -215,6 +215,7 @@ class InvoiceRow(SQLModel, table=True):
         Index("invoice_due", "due_at"),
         Index("invoice_list", "created_at", "id"),
         Index("invoice_status", "status", "created_at"),
+        Index("invoice_waits", "needs_action", "created_at", "id"),
     )
     id: str = Field(primary_key=True)
     created_at: datetime = Field(sa_type=Moment)
@@ -237,7 +238,7 @@ class InvoiceRow(SQLModel, table=True):
     full_at: datetime | None = Field(default=None, sa_type=Moment)
     status: str
     exceptions: str = ""
-    needs_action: bool = Field(default=False, index=True)
+    needs_action: bool = False
     reverted: bool = False
     sequence: int = 0
     decision: str = Field(sa_type=Text)
@@ -518,6 +519,16 @@ class ApiKeyRow(SQLModel, table=True):
     revoked_at: datetime | None = Field(default=None, sa_type=Moment)
 
 
+class SessionRow(SQLModel, table=True):
+    """Somebody who signed in to the dashboard with an API key: the hash of the cookie, never itself."""
+
+    __tablename__ = "session"
+    hash: str = Field(primary_key=True)
+    key_id: str = Field(foreign_key="api_key.id")
+    created_at: datetime = Field(sa_type=Moment)
+    seen_at: datetime = Field(sa_type=Moment, index=True)
+
+
 class IdempotencyRow(SQLModel, table=True):
     """The answer to a POST that may be repeated, kept for 24 hours."""
 
@@ -557,4 +568,5 @@ DELIVERY = _table(DeliveryRow)
 ATTEMPT = _table(AttemptRow)
 CONSUMER = _table(ConsumerRow)
 API_KEY = _table(ApiKeyRow)
+SESSION = _table(SessionRow)
 IDEMPOTENCY = _table(IdempotencyRow)
