@@ -17,6 +17,7 @@ from chains.config import ChainConfig, DecimalText, HttpUrl, Section
 from watcher import settings_chains, settings_files, settings_receivers, settings_source
 from watcher.model import EVENT_FILTERS, LatePolicy
 from watcher.secret import Secret, Signature, fault, mismatch, reveal_all, unspoken
+from watcher.settings_checkout import CheckoutSettings
 from watcher.settings_errors import Faults, SettingsError, guess
 from watcher.settings_mail import MailSettings  # noqa: TC001 - pydantic needs it when it runs
 from watcher.settings_policy import PolicySettings
@@ -214,6 +215,7 @@ class Settings(Section):
     database: DatabaseSettings = DatabaseSettings()
     invoices: InvoiceSettings = InvoiceSettings()
     webhooks: WebhookSettings
+    checkout: CheckoutSettings = CheckoutSettings()
     mail: MailSettings | None = None
     log: LogSettings = LogSettings()
     chains: dict[str, ChainConfig] = Field(default_factory=dict)

@@ -14,6 +14,9 @@ SQLITE = "sqlite:///"
 _LARGEST = 65_536
 """Bytes of a file that holds one value."""
 
+_FOLDERS = (("mail", "templates"), ("checkout", "languages"))
+"""Settings that name a folder."""
+
 
 class AbsentError(ValueError):
     """The file that holds a value is not there."""
@@ -24,11 +27,12 @@ def resolve(source: Source, faults: Faults) -> Tree:
     tree: Tree = _with_files(source.tree, (), source, faults)
     database = tree.setdefault("database", {})
     webhooks = tree.setdefault("webhooks", {})
-    mail = tree.get("mail")
     if isinstance(database, dict):
         database["url"] = _absolute(database.get("url", "sqlite:///watcher.db"), source.folder)
-    if isinstance(mail, dict) and isinstance(mail.get("templates"), str):
-        mail["templates"] = str(source.folder / mail["templates"])
+    for section, key in _FOLDERS:
+        table = tree.get(section)
+        if isinstance(table, dict) and isinstance(table.get(key), str):
+            table[key] = str(source.folder / table[key])
     if isinstance(webhooks, dict) and "secret" not in webhooks:
         reference = {"file": str(_state_folder(database, source.folder) / "webhook.secret")}
         webhooks["secret"] = _with_files(reference, ("webhooks", "secret"), source, faults)
