@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 from sqlalchemy import and_, exists, or_, select
 
 from watcher.errors import Refused
-from watcher.tables import ADDRESS, DEPOSIT, INVOICE, OPTION
+from watcher.listing_search import Search, found_by
+from watcher.tables import ADDRESS, CHAIN, DEPOSIT, INVOICE, OPTION
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from sqlalchemy import ColumnElement, Table
+    from sqlalchemy import ColumnElement, Select, Table
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -72,6 +73,7 @@ class InvoiceFilter:
     needs_action: bool | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
+    search: Search | None = None
 
 
 def below(table: Table, cursor: Cursor | None) -> list[ColumnElement[bool]]:
@@ -87,14 +89,18 @@ async def invoices(
 ) -> tuple[list[str], str | None]:
     """Return the ids of one page, newest first, and the cursor of the next page, None on the last."""
     start = Cursor.decode(cursor) if cursor is not None else None
-    query = (
+    rows = (await conn.execute(query(wanted, start, limit))).all()
+    return [row.id for row in rows[:limit]], following(rows, limit)
+
+
+def query(wanted: InvoiceFilter, start: Cursor | None, limit: int) -> Select[tuple[str, datetime]]:
+    """Return what reads one page and one row more."""
+    return (
         select(INVOICE.c.id, INVOICE.c.created_at)
         .where(*_conditions(wanted), *below(INVOICE, start))
         .order_by(INVOICE.c.created_at.desc(), INVOICE.c.id.desc())
         .limit(limit + 1)
     )
-    rows = (await conn.execute(query)).all()
-    return [row.id for row in rows[:limit]], following(rows, limit)
 
 
 def following(rows: Sequence[object], limit: int) -> str | None:
@@ -120,21 +126,33 @@ def _conditions(wanted: InvoiceFilter) -> Iterator[ColumnElement[bool]]:
         yield INVOICE.c.created_at >= wanted.created_after
     if wanted.created_before:
         yield INVOICE.c.created_at < wanted.created_before
+    yield from _related(wanted)
+
+
+def _related(wanted: InvoiceFilter) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions that ask other tables, too."""
     if wanted.chain or wanted.asset or wanted.address:
         yield _option(wanted)
     if wanted.txid:
         yield _paid_by(wanted.txid)
+    if wanted.search:
+        yield found_by(wanted.search)
 
 
 def _option(wanted: InvoiceFilter) -> ColumnElement[bool]:
-    """One and the same option has to match."""
-    columns = (
-        (OPTION.c.chain, wanted.chain),
-        (OPTION.c.asset, wanted.asset),
-        (OPTION.c.address, wanted.address),
-    )
-    matching = [column.in_(values) for column, values in columns if values]
-    return exists().where(OPTION.c.invoice_id == INVOICE.c.id, *matching)
+    """One and the same option has to match.
+
+    Few have an address: its index finds them. Else each invoice's own options are looked at, newest first:
+    SQLite would rather read all that a chain has, for each invoice again, could it use the index of chains.
+    """
+    chain, asset, address = OPTION.c.chain, OPTION.c.asset, OPTION.c.address
+    same_asset = [asset.in_(wanted.asset)] if wanted.asset else []
+    if wanted.address:
+        chains = chain.in_(wanted.chain or select(CHAIN.c.name))
+        found = select(OPTION.c.invoice_id).where(chains, address.in_(wanted.address), *same_asset)
+        return INVOICE.c.id.in_(found)
+    same_chain = [chain.concat("").in_(wanted.chain)] if wanted.chain else []
+    return exists().where(OPTION.c.invoice_id == INVOICE.c.id, *same_chain, *same_asset)
 
 
 def _paid_by(txids: Collection[str]) -> ColumnElement[bool]:

@@ -45,6 +45,9 @@ def test_an_invoice_is_made_listed_shown_and_explained(tmp_path: Path, anvil: An
         assert ("0.5", "A-1") == (option["amount"], made["order_id"])
         listed = as_json("invoice", "list", "--order-id", "A-1", cwd=tmp_path)["data"]
         assert [id_] == [one["id"] for one in listed]
+        for words, expected in (("a-1", [id_]), ("a-2", [])):
+            found = as_json("invoice", "list", "--search", words, cwd=tmp_path)["data"]
+            assert expected == [one["id"] for one in found]
         assert made == as_json("invoice", "show", id_, cwd=tmp_path)
         assert "pending" == as_json("explain", id_, cwd=tmp_path)["status"]
         for words in (("invoice", "list"), ("invoice", "show", id_), ("explain", id_)):

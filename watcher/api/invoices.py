@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from chains.base import AddressError
 from watcher import audit_trail, explain, facts, listing, render, told, told_mails, troubles
@@ -15,20 +16,28 @@ from watcher.api.schema_explain import Explanation
 from watcher.api.values import Flag, Page, PageQuery, Time, page
 from watcher.drafts import InvoiceDraft
 from watcher.errors import Refused
+from watcher.listing_search import Search
 from watcher.model import Exceptional, Status  # noqa: TC001 - pydantic reads them
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from watcher.api.context import ApiContext
     from watcher.facts import Record
+    from watcher.model import View
 
 routes = Routes()
 
 _MOST = 1000
 """Events, deliveries and entries of the audit trail that an explanation lists, at most: the newest."""
+
+
+Words = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00]*$")
+]
+"""Free text. For SQLite a pattern would end at a NUL, and so match all."""
 
 
 class InvoiceQuery(PageQuery):
@@ -45,6 +54,11 @@ class InvoiceQuery(PageQuery):
     needs_action: Flag | None = None
     created_after: Time | None = Field(default=None, description="Made at this moment or later.")
     created_before: Time | None = Field(default=None, description="Made before this moment.")
+    q: Words | None = Field(
+        default=None,
+        description="Free text: the id of an invoice, payment or refund, an address, a transaction, or words"
+        " that an order_id or a description holds, in capitals or not.",
+    )
 
 
 @routes.add(
@@ -65,22 +79,39 @@ async def create(call: Call) -> Answer:
 @routes.add("GET", "/v1/invoices", query=InvoiceQuery, answer=Page[Invoice])
 async def listed(call: Call) -> Answer:
     """List invoices, newest first."""
-    context, query = call.context, call.query
-    async with context.store.read() as conn:
+    found = await find(call)
+    shown = [render.invoice(record, found.views, call.context.links) for record in found.records]
+    return Answer(page(shown, found.following))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One page of what a list looked for. `following` is the cursor of the next, None on the last."""
+
+    records: Sequence[Record]
+    views: Mapping[str, View]
+    following: str | None
+
+
+async def find(call: Call) -> Found:
+    """Return the invoices that a query asks for, newest first."""
+    query = call.query
+    async with call.context.store.read() as conn:
         ids, following = await listing.invoices(conn, _filter(call), query.cursor, query.limit)
         views = await facts.views(conn)
         records = await facts.load(conn, ids)
-    shown = [render.invoice(records[id_], views, context.links) for id_ in ids]
-    return Answer(page(shown, following))
+    return Found([records[id_] for id_ in ids], views, following)
 
 
 def _filter(call: Call) -> listing.InvoiceFilter:
     query = call.query
-    wanted = query.model_dump(exclude={"cursor", "limit", "address", "txid", "order_id"})
+    search = Search(query.q, _spellings(call.context, [query.q])) if query.q else None
+    wanted = query.model_dump(exclude={"cursor", "limit", "address", "txid", "order_id", "q"})
     return listing.InvoiceFilter(
         **wanted,
         address=_spellings(call.context, query.address),
         txid={spelling for txid in query.txid for spelling in (txid, txid.lower())},
+        search=search,
         order_id={*query.order_id, *call.request.query.getall("order_id", [])},  # one may hold a comma
     )
 

@@ -59,7 +59,7 @@ async def listed(call: Call) -> Answer:
     query = call.query
     wanted = listing_standings.StandingFilter(
         chain=query.chain,
-        label={*query.label, *call.request.query.getall("label", [])},  # one may hold a comma
+        label={*query.label, *filter(None, call.request.query.getall("label", []))},  # one may hold a comma
         address=_spellings(call, query.address),
         archived=query.archived,
     )

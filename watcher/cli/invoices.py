@@ -93,6 +93,7 @@ def listing(  # noqa: PLR0913 - one for each filter
     needs_action: Annotated[bool, typer.Option("--needs-action", help="What waits for you.")] = False,
     created_after: Annotated[str | None, typer.Option(metavar="TIME", help="RFC 3339.")] = None,
     created_before: Annotated[str | None, typer.Option(metavar="TIME", help="RFC 3339.")] = None,
+    search: Annotated[str | None, typer.Option(help="An id, address or words of the order.")] = None,
     limit: options.Limit = 50,
     as_json: options.Json = False,
 ) -> None:
@@ -101,9 +102,10 @@ def listing(  # noqa: PLR0913 - one for each filter
 
     query: dict[str, Any] = {"status": status, "chain": chain, "asset": asset, "order_id": order_id}
     query |= {"address": address, "txid": txid, "exception": exception, "needs_action": needs_action or None}
-    query |= {"created_after": created_after, "created_before": created_before}
+    query |= {"created_after": created_after, "created_before": created_before, "q": search}
+    names = flags(q="--search")
     answer = client.run(
-        options.settings(context), lambda api: api.listing("/v1/invoices", query, limit, flags())
+        options.settings(context), lambda api: api.listing("/v1/invoices", query, limit, names)
     )
     if as_json:
         output.as_json(answer)
