@@ -47,7 +47,9 @@ class StatsFilter:
 
 async def statistics(conn: AsyncConnection, wanted: StatsFilter, expires_in: int) -> dict[str, Any]:
     """Return the total and each group as the API shows them; `expires_in` is the present default."""
-    groups = await _tallies(conn, wanted)
+    groups: defaultdict[Group, Tally] = defaultdict(Tally)
+    async for row, group in grouped(conn, wanted):
+        groups[group].add(row.status, late=is_late(row), first=row.first, full=row.full)
     total = Tally()
     for tally in groups.values():
         total.merge(tally)
@@ -60,22 +62,26 @@ async def statistics(conn: AsyncConnection, wanted: StatsFilter, expires_in: int
     }
 
 
-async def _tallies(conn: AsyncConnection, wanted: StatsFilter) -> dict[Group, Tally]:
+async def grouped(conn: AsyncConnection, wanted: StatsFilter) -> AsyncIterator[tuple[Row[Any], Group]]:
+    """Yield each invoice with the chain and asset that it belongs to; its times in microseconds."""
     elsewhere = await _paid_elsewhere(conn, wanted)
-    found: defaultdict[Group, Tally] = defaultdict(Tally)
-    async for row in _rows(conn, _invoices(wanted)):
+    async for row in stream(conn, _invoices(wanted)):
         chain, asset = elsewhere.get(row.id, (row.chain, row.asset))
-        if _in(chain, wanted.chain) and _in(asset, wanted.asset):
-            late = _LATE in row.exceptions
-            found[chain, asset].add(row.status, late=late, first=row.first, full=row.full)
-    return found
+        if _in(wanted.chain, chain) and _in(wanted.asset, asset):
+            yield row, (chain, asset)
 
 
-def _in(name: str, names: Collection[str]) -> bool:
+def is_late(row: Row[Any]) -> bool:
+    """Return whether money for an invoice came after its deadline, and waits or was accepted."""
+    return _LATE in row.exceptions
+
+
+def _in(names: Collection[str], name: str) -> bool:
+    """Return whether a filter lets a name through; one without names lets all through."""
     return not names or name in names
 
 
-async def _rows(conn: AsyncConnection, query: Select[Any]) -> AsyncIterator[Row[Any]]:
+async def stream(conn: AsyncConnection, query: Select[Any]) -> AsyncIterator[Row[Any]]:
     """Yield rows without ever holding all of them, or the process."""
     async with conn.stream(query) as result:
         async for rows in result.partitions(_AT_ONCE):
@@ -84,13 +90,14 @@ async def _rows(conn: AsyncConnection, query: Select[Any]) -> AsyncIterator[Row[
 
 
 def _invoices(wanted: StatsFilter) -> Select[Any]:
-    """Select the invoices with their first way to pay, and both times in microseconds."""
+    """Select the invoices with their first way to pay, and its times in microseconds."""
     first = and_(OPTION.c.invoice_id == INVOICE.c.id, OPTION.c.position == 0)
     return (
         select(
             INVOICE.c.id,
             INVOICE.c.status,
             INVOICE.c.exceptions,
+            type_coerce(INVOICE.c.created_at, BigInteger).label("created"),
             _since_creation(INVOICE.c.first_at).label("first"),
             _since_creation(INVOICE.c.full_at).label("full"),
             OPTION.c.chain,
@@ -116,7 +123,7 @@ async def _paid_elsewhere(conn: AsyncConnection, wanted: StatsFilter) -> dict[st
     """Return the group of each invoice of which another way than the first was paid the largest part."""
     found: dict[str, Group] = {}
     rows: list[Row[Any]] = []
-    async for row in _rows(conn, _parts(wanted)):
+    async for row in stream(conn, _parts(wanted)):
         if rows and row.invoice_id != rows[0].invoice_id:
             found |= _other(rows)
             rows = []

@@ -5,6 +5,7 @@ Seconds are whole and rounded up; shares are percentages as decimal text that ad
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,11 @@ ENOUGH = 20
 """Invoices paid in full from which on a time is suggested: of fewer, one alone would decide it."""
 SHORTEST, LONGEST = 60, 2_592_000
 """What `expires_in` may be."""
+BOUNDS = (
+    *(15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200),
+    *(14_400, 28_800, 86_400, 172_800, 604_800, LONGEST),
+)
+"""Seconds: where the spans of a distribution end, each about twice the one before."""
 
 _SECOND = 1_000_000
 _ENDINGS = {
@@ -64,17 +70,20 @@ class Tally:
         self.first += other.first
         self.full += other.full
 
+    def counts(self) -> dict[str, int]:
+        """Return how many there are, and how they stand."""
+        counts = {name: self.endings[name] for name in ENDINGS}
+        return {"created": sum(counts.values()), **counts, "late": self.late}
+
     def shown(self, expires_in: int) -> dict[str, Any]:
         """Return it as the API shows it; `expires_in` is the present default."""
-        counts = {name: self.endings[name] for name in ENDINGS}
         seconds, reason = suggestion(self.full)
         return {
-            "created": sum(counts.values()),
-            **counts,
-            "late": self.late,
-            "shares": shares(counts),
+            **self.counts(),
+            "shares": shares({name: self.endings[name] for name in ENDINGS}),
             "first_payment": percentiles(self.first),
             "full_payment": percentiles(self.full),
+            "distribution": distribution(self.full),
             "suggested_expires_in": seconds,
             "no_suggestion": reason,
             "default_expires_in": caught(self.full, expires_in),
@@ -86,6 +95,20 @@ def percentiles(spans: Sequence[int]) -> dict[str, int | None]:
     ordered = sorted(spans)
     found = {f"p{p}": seconds(nearest(ordered, p)) if ordered else None for p in PERCENTILES}
     return {"of": len(ordered), **found}
+
+
+def distribution(spans: Sequence[int]) -> list[dict[str, Any]]:
+    """Return how many spans of microseconds end at each bound or before, but after the one before it.
+
+    `share`: of all, that many percent took at most so long. The last has no bound.
+    """
+    counts = Counter(bisect_left(BOUNDS, seconds(span)) for span in spans)
+    found, sofar = [], 0
+    for place, bound in enumerate((*BOUNDS, None)):
+        sofar += counts[place]
+        share = shares({"in": sofar, "out": len(spans) - sofar})["in"] if spans else None
+        found.append({"up_to": bound, "count": counts[place], "share": share})
+    return found
 
 
 def nearest(ordered: Sequence[int], percent: int) -> int:

@@ -266,6 +266,13 @@ def test_the_command_writes_a_private_file_and_overwrites_none_unless_told(
     stats = json.loads(done("stats", "--json", cwd=tmp_path))
     assert (1, 1) == (stats["total"]["created"], stats["total"]["open"])
     assert "ETH on ethereum" in done("stats", cwd=tmp_path)
+    series = json.loads(done("stats", "--by", "week", "--json", cwd=tmp_path))
+    assert ("week", [1], []) == (
+        series["bucket"],
+        [one["open"] for one in series["invoices"]],
+        series["volume"],
+    )
+    assert series["invoices"][0]["start"][:10] in done("stats", "--by", "week", cwd=tmp_path)
 
 
 def watcher_bytes(folder: Path) -> str:

@@ -7,6 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
+from watcher.api.schema import Amount  # noqa: TC001 - pydantic reads it
+from watcher.buckets import Bucket  # noqa: TC001 - the same
+
 Percent = Annotated[str, Field(pattern=r"^[0-9]{1,3}(\.[0-9]{1,2})?$", examples=["83.33"])]
 """A percentage as decimal text."""
 
@@ -44,8 +47,16 @@ class Caught(BaseModel):
     share: Percent | None
 
 
-class Tally(BaseModel):
-    """How invoices stand now, and how long their payers took."""
+class Span(BaseModel):
+    """Those that were paid in full in at most `up_to` seconds, but more than that of the span before."""
+
+    up_to: Seconds | None = Field(description="Seconds from the creation; null: any longer time.")
+    count: int = Field(description="How many.")
+    share: Percent | None = Field(description="Of all that were paid in full, those up to here.")
+
+
+class Counts(BaseModel):
+    """How many invoices there are, and how they stand now."""
 
     created: int
     open: int
@@ -55,9 +66,15 @@ class Tally(BaseModel):
     refunded: int = Field(description="Those being refunded included.")
     cancelled: int
     late: int = Field(description="Of all: money came after the deadline, and waits or was accepted.")
+
+
+class Tally(Counts):
+    """How invoices stand now, and how long their payers took."""
+
     shares: Shares
     first_payment: Percentiles
     full_payment: Percentiles
+    distribution: list[Span] = Field(description="Of the times to the full payment.")
     suggested_expires_in: Seconds | None = Field(
         description="The shortest that would have caught 99 % of those who paid in full, also late."
     )
@@ -77,6 +94,38 @@ class Statistics(BaseModel):
 
     total: Tally
     groups: list[GroupTally]
+
+
+class Outcomes(Counts):
+    """The invoices that were made in one day, week or month, and how they stand now."""
+
+    start: datetime
+
+
+class Income(BaseModel):
+    """The money of one day, week or month."""
+
+    start: datetime
+    amount: Amount
+    invoices: Amount = Field(description="What came to invoices and counts for them.")
+    addresses: Amount = Field(description="What came to standing addresses.")
+
+
+class Volume(BaseModel):
+    """What came of one asset: confirmed and counted, before fees and refunds."""
+
+    chain: str
+    asset: str
+    amount: Amount
+    points: list[Income] = Field(description="Oldest first, without those in which nothing came.")
+
+
+class Series(BaseModel):
+    """Statistics by day, week (from Monday) or month, in UTC."""
+
+    bucket: Bucket
+    invoices: list[Outcomes] = Field(description="Oldest first, without those in which none was made.")
+    volume: list[Volume] = Field(description="The money, by its asset.")
 
 
 class AuditEntry(BaseModel):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from watcher import stats
+from watcher import stats, stats_series
 from watcher.api.context import Answer, Call
 from watcher.api.openapi import Routes
-from watcher.api.schema_reports import Statistics
+from watcher.api.schema_reports import Series, Statistics
 from watcher.api.values import Query, Time
+from watcher.buckets import Bucket
 
 routes = Routes()
 
@@ -29,3 +30,21 @@ async def statistics(call: Call) -> Answer:
     expires_in = call.context.settings.invoices.expires_in
     async with call.context.store.read() as conn:
         return Answer(await stats.statistics(conn, wanted, expires_in))
+
+
+class SeriesQuery(StatsQuery):
+    """Invoices by the time of their creation, money by that of its block, and both by chain and asset."""
+
+    after: Time | None = Field(default=None, description="Made, or mined, at this moment or later.")
+    before: Time | None = Field(default=None, description="Made, or mined, before this moment.")
+    bucket: Bucket = Bucket.DAY
+
+
+@routes.add("GET", "/v1/stats/series", query=SeriesQuery, answer=Series)
+async def series(call: Call) -> Answer:
+    """Tell of each day, week or month how its invoices ended, and how much money of each asset came."""
+    asked = call.query.model_dump()
+    bucket = asked.pop("bucket")
+    async with call.context.store.read() as conn:
+        found = await stats_series.series(conn, stats.StatsFilter(**asked), bucket, call.context.links)
+    return Answer(found)

@@ -1,4 +1,4 @@
-"""`watcher stats`: how invoices ended, how long payers took, and which deadline would do."""
+"""`watcher stats`: how invoices ended, how long payers took, which deadline would do, and what came when."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from watcher.buckets import Bucket  # noqa: TC001 - typer reads it
 from watcher.cli import options, output
 from watcher.cli.names import flags
 
@@ -24,17 +25,53 @@ def stats(  # noqa: PLR0913 - one for each filter
     before: Annotated[str | None, typer.Option(metavar="TIME", help="Made before then.")] = None,
     chain: Annotated[list[str] | None, typer.Option(help="Only of this chain; can be repeated.")] = None,
     asset: Annotated[list[str] | None, typer.Option(help="Only in this asset; can be repeated.")] = None,
+    by: Annotated[
+        Bucket | None, typer.Option(help="How each day, week or month went, and what money came then.")
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Tell how invoices ended, how long payers took, and which expires_in 99 % of them would have met."""
     from watcher.cli import client
 
     query = {"after": after, "before": before, "chain": chain, "asset": asset}
-    names = flags()
-    found = client.run(options.settings(context), lambda api: api.get("/v1/stats", query, names))
+    path = "/v1/stats"
+    if by is not None:
+        path, query = "/v1/stats/series", query | {"bucket": by.value}
+    names = flags(bucket="--by")
+    found = client.run(options.settings(context), lambda api: api.get(path, query, names))
     if as_json:
         output.as_json(found)
-        return
+    elif by is not None:
+        _by_time(found)
+    else:
+        _whole(found)
+
+
+def _by_time(found: dict[str, Any]) -> None:
+    rows = [
+        [_day(one["start"]), one["created"], *(one[ending] for ending in _ENDINGS), one["late"]]
+        for one in found["invoices"]
+    ]
+    output.table([found["bucket"], "created", *_ENDINGS, "late"], rows, "no invoice")
+    typer.echo()
+    columns = [found["bucket"], "asset", "received", "by invoices", "by standing addresses"]
+    output.table(columns, _income(found["volume"]), "no money")
+
+
+def _income(volume: Sequence[dict[str, Any]]) -> list[list[object]]:
+    points = [(point, f"{one['asset']} on {one['chain']}") for one in volume for point in one["points"]]
+    ordered = sorted(points, key=lambda pair: (pair[0]["start"], pair[1]))
+    return [
+        [_day(point["start"]), asset, point["amount"], point["invoices"], point["addresses"]]
+        for point, asset in ordered
+    ]
+
+
+def _day(start: str) -> str:
+    return start.partition("T")[0]
+
+
+def _whole(found: dict[str, Any]) -> None:
     groups = [(f"{one['asset']} on {one['chain']}", one) for one in found["groups"]]
     _shown([*groups, ("total", found["total"])])
 
