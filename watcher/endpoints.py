@@ -10,7 +10,7 @@ import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from watcher import audit, signing
 from watcher.errors import Refused
@@ -53,7 +53,7 @@ async def create(conn: AsyncConnection, draft: EndpointDraft, rules: Rules, now:
             **_columns(draft),
         )
     )
-    return _with_secret(await _row(conn, endpoint_id), draft.secret, secret)
+    return await _with_secret(conn, endpoint_id, draft.secret, secret)
 
 
 async def add_own(conn: AsyncConnection, invoice_id: str, url: str, now: datetime) -> None:
@@ -73,12 +73,13 @@ async def page(
     query = select(ENDPOINT).where(ENDPOINT.c.managed.in_(("config", "api")), ENDPOINT.c.state != "removed")
     query = query.where(ENDPOINT.c.id > start(after, "whk"))
     rows = (await conn.execute(query.order_by(ENDPOINT.c.id).limit(limit + 1))).all()
-    return [_shown(row) for row in rows[:limit]], rows[limit - 1].id if len(rows) > limit else None
+    return await _described(conn, rows[:limit]), rows[limit - 1].id if len(rows) > limit else None
 
 
 async def get(conn: AsyncConnection, endpoint_id: str, invoice_secrets: Sequence[str] = ()) -> dict[str, Any]:
     """Return one endpoint; Refused (404) if there is none. `invoice_secrets` sign where it has none."""
-    return _shown(await _row(conn, endpoint_id), invoice_secrets)
+    (shown,) = await _described(conn, [await _row(conn, endpoint_id)], invoice_secrets)
+    return shown
 
 
 async def patch(
@@ -135,7 +136,7 @@ async def rotate(
     secret = chosen_secret(rotation.secret, signature, row.format)
     secrets = signing.rotated(row.secrets, secret, now, timedelta(seconds=rotation.overlap_seconds))
     await conn.execute(update(ENDPOINT).where(ENDPOINT.c.id == endpoint_id).values(secrets=secrets))
-    return _with_secret(await _row(conn, endpoint_id), rotation.secret, secret)
+    return await _with_secret(conn, endpoint_id, rotation.secret, secret)
 
 
 async def test(conn: AsyncConnection, endpoint_id: str, now: datetime) -> dict[str, Any]:
@@ -238,10 +239,28 @@ async def _set_state(conn: AsyncConnection, endpoint_id: str, state: str) -> Non
     await conn.execute(update(ENDPOINT).where(ENDPOINT.c.id == endpoint_id).values(state=state))
 
 
-def _with_secret(row: Row[Any], given: str | None, secret: str) -> dict[str, Any]:
+async def _with_secret(
+    conn: AsyncConnection, endpoint_id: str, given: str | None, secret: str
+) -> dict[str, Any]:
     """Return an endpoint with its new secret; without it, if nobody but the sender needs it."""
-    shown = _shown(row)
+    shown = await get(conn, endpoint_id)
     return {**shown, "secret": None if given is None and shown["public_key"] else secret}
+
+
+async def _described(
+    conn: AsyncConnection, rows: Sequence[Row[Any]], invoice_secrets: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """Return endpoints as the API shows them, each with how much waits for it and how much was given up."""
+    each = select(DELIVERY.c.endpoint_id, DELIVERY.c.state, func.count()).where(
+        DELIVERY.c.state.in_(("pending", "dead")), DELIVERY.c.endpoint_id.in_([row.id for row in rows])
+    )
+    grouped = await conn.execute(each.group_by(DELIVERY.c.state, DELIVERY.c.endpoint_id))
+    counts = {(endpoint_id, state): count for endpoint_id, state, count in grouped}
+    return [
+        _shown(row, invoice_secrets)
+        | {f"deliveries_{state}": counts.get((row.id, state), 0) for state in ("pending", "dead")}
+        for row in rows
+    ]
 
 
 def _shown(row: Row[Any], invoice_secrets: Sequence[str] = ()) -> dict[str, Any]:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 CONFLICT = 409
 OK = 200
 
-_MESSAGES = {
+MESSAGES = {
     "not_underpaid": "it is {status}: neither short nor over, so that there is nothing to decide yet",
     "nothing_received": "it is {status}, and nothing that could be taken for a payment has come",
     "already_paid": "it is paid, and nothing of it waits for a decision",
@@ -43,7 +43,9 @@ _MESSAGES = {
     "already_cancelled": "it was cancelled",
     "already_expired": "it is over already: nothing is left to cancel",
     "something_received": "something was seen of it: accept, extend or refund it instead",
+    "not_confirmed": "what came is not confirmed yet; wait, or it may vanish again",
 }
+"""Why an act is not possible, by the code; `status` is the invoice's."""
 
 
 class Desk:
@@ -104,7 +106,7 @@ def check(record: Record, act: Act, draft: Decided, *, without_payment: bool = F
 
 def impossible(code: str, record: Record) -> Refused:
     """Return the answer to what cannot be done with an invoice now."""
-    message = _MESSAGES[code].format(status=record.decision.status.value)
+    message = MESSAGES[code].format(status=record.decision.status.value)
     if code == "nothing_received" and rules.Condition.WITHOUT_PAYMENT in _conditions(record):
         message += "; to take it as paid nevertheless, set without_payment"
     return Refused(code, message, status=CONFLICT)

@@ -17,6 +17,7 @@ from watcher.errors import Refused
 from watcher.ids import new_id
 from watcher.merchant import CONFLICT, check
 from watcher.model import Refund, RefundState
+from watcher.money import format_amount
 from watcher.refund_plan import place_of, plan
 from watcher.rules import Act
 from watcher.tables import REFUND
@@ -60,16 +61,12 @@ class Refunds:
     ) -> dict[str, Any]:
         """Promise money back; return the refund with what to sign."""
         record = await self._desk.record(id_, idem)
-        check(record, Act.REFUND, draft)
-        place = place_of(record, draft)
-        wanted = plan(record, draft, place, self._desk.links.decimals(*place))
-        address = self._destination(record, draft.address, place[0])
-        signing = await self._signing(record, wanted, address)
+        wanted, address, signing = await self._prepared(record, draft)
         refund_id = new_id("ref")
 
         async def effect(connection: AsyncConnection, now_it_is: Record, now: datetime) -> None:
             check(now_it_is, Act.REFUND, draft)
-            same = plan(now_it_is, draft, place, wanted.decimals) == wanted
+            same = plan(now_it_is, draft, wanted.place, wanted.decimals) == wanted
             if not same or now_it_is.decision.status is not record.decision.status:
                 raise _changed()
             one = _requested(refund_id, now_it_is, wanted, by, now)
@@ -77,6 +74,19 @@ class Refunds:
             await resolutions.give_back(connection, id_, replace(one, reason=draft.reason))
 
         return await self._desk.decide(id_, idem, effect, _shown(refund_id), CREATED)
+
+    async def preview(self, id_: str, draft: RefundDraft) -> dict[str, Any]:
+        """Return what a refund would be: nothing is promised. `settles`: it gives back the payment itself."""
+        wanted, address, signing = await self._prepared(await self._desk.record(id_), draft)
+        chain, asset = wanted.place
+        return {
+            "chain": chain,
+            "asset": asset,
+            "address": address,
+            "amount": format_amount(wanted.amount, wanted.decimals),
+            "arrives": format_amount(signing.arrives, wanted.decimals),
+            "settles": wanted.settles,
+        }
 
     async def destine(
         self, id_: str, refund_id: str, draft: DestinationDraft, by: str, idem: Idempotency | None = None
@@ -145,6 +155,14 @@ class Refunds:
     async def show(self, id_: str, refund_id: str) -> dict[str, Any]:
         """Return a refund with what to sign."""
         return dict(_shown(refund_id)(await self._desk.record(id_), {}))
+
+    async def _prepared(self, record: Record, draft: RefundDraft) -> tuple[Plan, str, _Signing]:
+        """Return what is asked for, where it goes, and what to sign; Refused says why it cannot be."""
+        check(record, Act.REFUND, draft)
+        place = place_of(record, draft)
+        wanted = plan(record, draft, place, self._desk.links.decimals(*place))
+        address = self._destination(record, draft.address, place[0])
+        return wanted, address, await self._signing(record, wanted, address)
 
     def _chain(self, name: str) -> ChainAdapter:
         if name not in self._chains:

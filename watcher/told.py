@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import LargeBinary, func, select
 
 from watcher.errors import Refused
+from watcher.formats_event import message_id
 from watcher.listing import Cursor, below, following
 from watcher.render import moment
-from watcher.tables import ATTEMPT, DELIVERY, EVENT
+from watcher.tables import ATTEMPT, DELIVERY, ENDPOINT, EVENT
 from watcher.untrusted import readable
 
 if TYPE_CHECKING:
@@ -68,16 +69,34 @@ def _conditions(wanted: DeliveryFilter) -> Iterator[ColumnElement[bool]]:
 
 
 async def delivery(conn: AsyncConnection, delivery_id: str) -> dict[str, Any]:
-    """Return one with every attempt and all that is kept of the answers; Refused (404) if there is none."""
-    row = (await conn.execute(_read().where(DELIVERY.c.id == delivery_id))).one_or_none()
+    """Return one with its body, every attempt and all that is kept of the answers; Refused (404) if none."""
+    query = (
+        _read()
+        .join(ENDPOINT, ENDPOINT.c.id == DELIVERY.c.endpoint_id)
+        .add_columns(
+            func.coalesce(DELIVERY.c.body, EVENT.c.body).label("posted"),
+            ENDPOINT.c.url,
+            ENDPOINT.c.format,
+            ENDPOINT.c.state.label("webhook_state"),
+        )
+    )
+    row = (await conn.execute(query.where(DELIVERY.c.id == delivery_id))).one_or_none()
     if row is None:
         raise Refused("not_found", f"there is no delivery {delivery_id}", status=404)
-    return _delivery(row, (await _attempts(conn, [row.id], _WHOLE))[row.id])
+    shown = _delivery(row, (await _attempts(conn, [row.id], _WHOLE))[row.id])
+    return shown | {
+        "url": row.url,
+        "format": row.format,
+        "webhook_state": row.webhook_state,
+        "message_id": message_id(row.event_id, row.part),
+        "body": row.posted.decode(),
+    }
 
 
 def _read() -> Select[Any]:
-    columns = (DELIVERY, EVENT.c.type.label("event_type"), EVENT.c.invoice_id, EVENT.c.standing_id)
-    return select(*columns).join(EVENT, EVENT.c.seq == DELIVERY.c.event_seq)
+    columns = [column for column in DELIVERY.c if column is not DELIVERY.c.body]
+    of_event = (EVENT.c.type.label("event_type"), EVENT.c.invoice_id, EVENT.c.standing_id)
+    return select(*columns, *of_event).join(EVENT, EVENT.c.seq == DELIVERY.c.event_seq)
 
 
 async def events_of(conn: AsyncConnection, invoice_id: str, limit: int) -> list[dict[str, Any]]:
@@ -108,6 +127,12 @@ async def events_after(
     query = select(EVENT.c.seq, EVENT.c.id, EVENT.c.body).where(EVENT.c.seq > after, *only)
     rows = await conn.execute(query.order_by(EVENT.c.seq).limit(limit))
     return [{"seq": row.seq, "id": row.id, **json.loads(row.body)} for row in rows]
+
+
+async def invoices_after(conn: AsyncConnection, after: int) -> tuple[int, set[str]]:
+    """Return the newest `seq`, and every invoice that an event after an older one tells of."""
+    rows = (await conn.execute(select(EVENT.c.seq, EVENT.c.invoice_id).where(EVENT.c.seq > after))).all()
+    return max((row.seq for row in rows), default=after), {row.invoice_id for row in rows if row.invoice_id}
 
 
 async def last_seq(conn: AsyncConnection) -> int:

@@ -12,7 +12,7 @@ from sqlalchemy import insert, update
 
 from command_line import as_json, configure, daemon, done, watcher
 from running_notifier import open_shop
-from watcher.api.schema import Delivery
+from watcher.api.schema import DeliveryWithBody
 from watcher.render import moment
 from watcher.tables import ATTEMPT, DELIVERY
 
@@ -65,7 +65,7 @@ async def test_h138_the_answer_is_shown_with_its_attempt(
     one = await api.get(f"/v1/deliveries/{found['id']}")
     (explained,) = (await api.get(f"/v1/invoices/{invoice['id']}/explain")).json["deliveries"]
 
-    Delivery.model_validate(one.json, extra="forbid")
+    DeliveryWithBody.model_validate(one.json, extra="forbid")
     if answer == RUDE:
         listed = SHOWN + "." * (500 - len(RUDE) + 600) + "…"
         whole = SHOWN + "." * 600

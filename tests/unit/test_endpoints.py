@@ -61,6 +61,8 @@ async def test_a_new_endpoint_gets_all_events_and_shows_its_secret_once(db: Outb
         "managed": "api",
         "state": "active",
         "disabled_reason": None,
+        "deliveries_pending": 0,
+        "deliveries_dead": 0,
         "created_at": "2026-11-22T12:00:00Z",
     } == made
     assert [made] == await _listed(db)

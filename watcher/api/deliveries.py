@@ -9,7 +9,7 @@ from watcher import deliveries as sending
 from watcher.api.context import Answer, Call
 from watcher.api.dispatch import once
 from watcher.api.openapi import Routes
-from watcher.api.schema import Delivery
+from watcher.api.schema import Delivery, DeliveryWithBody
 from watcher.api.values import Empty, Page, PageQuery, page
 
 if TYPE_CHECKING:
@@ -40,9 +40,9 @@ async def listing(call: Call) -> Answer:
     return Answer(page(shown, following))
 
 
-@routes.add("GET", "/v1/deliveries/{id}", answer=Delivery)
+@routes.add("GET", "/v1/deliveries/{id}", answer=DeliveryWithBody)
 async def one(call: Call) -> Answer:
-    """Show a delivery with every attempt, and all that is kept of the answers."""
+    """Show a delivery with what is posted, every attempt, and all that is kept of the answers."""
     async with call.context.store.read() as conn:
         return Answer(await told.delivery(conn, call.id))
 

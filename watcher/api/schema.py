@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
+from watcher.api.schema_works import Format  # noqa: TC001 - pydantic reads it
 from watcher.model import (  # noqa: TC001 - pydantic reads them
     EventType,
     Exceptional,
@@ -181,6 +182,16 @@ class Delivery(BaseModel):
     next_at: datetime | None
     delivered_at: datetime | None
     history: list[Attempt]
+
+
+class DeliveryWithBody(Delivery):
+    """One event for one endpoint, and what is posted where."""
+
+    url: str
+    format: Format
+    webhook_state: Literal["active", "disabled", "removed"]
+    message_id: str
+    body: str
 
 
 class Event(BaseModel):

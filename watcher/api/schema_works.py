@@ -29,6 +29,8 @@ class Webhook(BaseModel):
     managed: Literal["api", "config", "invoice"]
     state: str
     disabled_reason: str | None
+    deliveries_pending: int
+    deliveries_dead: int
     created_at: datetime
 
 
