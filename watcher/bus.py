@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class Signal:
@@ -31,6 +35,16 @@ class Signal:
         except TimeoutError:
             return False
         return True
+
+
+async def first_of(events: Iterable[asyncio.Event], timeout: float) -> None:  # noqa: ASYNC109
+    """Wait at most `timeout` seconds for any of some wake-ups, each taken before looking for work."""
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
 
 
 @dataclass(slots=True)

@@ -66,7 +66,7 @@ async def test_whatever_is_read_has_the_tag_of_its_bytes_and_is_sent_once(api: A
 
 
 def test_all_that_belongs_to_invoices_addresses_and_links_is_tagged() -> None:
-    read = {route.path for route in ROUTES if route.method == "GET"}
+    read = {route.path for route in ROUTES if route.method == "GET" and not route.streams}
     mine = {path for path in read if re.match(r"/v1/(invoices|addresses|links)|/i/|/pay/", path)}
 
     assert mine <= set(TAGGED)

@@ -12,7 +12,7 @@ import pytest
 
 from event_streams import block, event, stream, tell, until
 from watcher import apikeys, feed
-from watcher.api import events as events_module
+from watcher.api import sse
 from watcher.api.schema import Event as EventItem
 from watcher.apikeys import Scope
 from watcher.ids import new_id
@@ -145,7 +145,7 @@ async def test_a_stream_catches_up_over_more_than_one_batch(api: Api) -> None:
 
 
 async def test_silence_is_broken_by_comments(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events_module, "KEEP_ALIVE", 0.05)
+    monkeypatch.setattr(sse, "KEEP_ALIVE", 0.05)
     async with stream(api) as reader:
         assert [": keep-alive"] == await block(reader)
         await tell(api, 1)
@@ -203,7 +203,7 @@ async def test_the_opening_says_when_to_come_again_and_where_it_stands(api: Api)
 async def test_a_reader_that_does_not_read_is_dropped_and_resumes_without_loss(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events_module, "PATIENCE", 0.3)
+    monkeypatch.setattr(sse, "PATIENCE", 0.3)
     await tell(api, 1000, 20_000)
     async with stream(api, "?after=0") as reader:
         await until(lambda: not len(api.context.streams))

@@ -34,14 +34,18 @@ from watcher.api.scopes import SCOPES
 from watcher.api.server import ROUTES, listen
 from watcher.apikeys import Scope
 from watcher.feed import Feed
+from watcher.payer_feed import PayerFeed
 from watcher.settings import ServerSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from aiohttp import web
 
+    from watcher.api.context import ApiContext
     from watcher.api.openapi import Route
+    from watcher.payer_feed import Listener, Shown
 
 SCHEMA = schemathesis.openapi.from_dict(document(ROUTES, "0.0.0"))
 CHECKS = (
@@ -86,6 +90,26 @@ async def _things(api: Api) -> dict[str, str]:
     }
 
 
+class _Brief(PayerFeed):
+    """Tells each page of its invoice once."""
+
+    def __init__(self, context: ApiContext) -> None:
+        super().__init__(context.store, context.bus, context.links)
+        self._sent: set[str] = set()
+
+    def listen(self, invoice_id: str) -> AbstractContextManager[Listener]:
+        self._sent.discard(invoice_id)
+        return super().listen(invoice_id)
+
+    def over(self, invoice_id: str) -> bool:
+        return invoice_id in self._sent or super().over(invoice_id)
+
+    def shown(self, invoice_id: str) -> Shown | None:
+        found = super().shown(invoice_id)
+        self._sent |= {invoice_id} if found else set()
+        return found
+
+
 async def _patient(api: Api) -> web.AppRunner:
     """Serve the same without limits, and with streams that end at once: who tests waits for their end."""
     hours = itertools.count(step=3600)
@@ -94,7 +118,8 @@ async def _patient(api: Api) -> web.AppRunner:
     await feed.close()
     server = ServerSettings(rate=0, public_rate=0, concurrency=1000)
     settings_ = api.context.settings.model_copy(update={"server": server})
-    context = replace(api.context, settings=settings_, feed=feed, guessing=guessing)
+    brief = _Brief(api.context)
+    context = replace(api.context, settings=settings_, feed=feed, payer_feed=brief, guessing=guessing)
     return await listen(context, "127.0.0.1", 0)
 
 

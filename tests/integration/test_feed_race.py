@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from event_streams import event, stream, tell, until
 from watcher import feed, feed_window, told
-from watcher.api import events
+from watcher.api import sse
 
 if TYPE_CHECKING:
     from api_server import Api
@@ -31,8 +31,8 @@ def tight(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed, "BEHIND", 1)
     monkeypatch.setattr(feed, "Window", partial(feed.Window, events=7, size=60_000))
     monkeypatch.setattr(feed_window, "PIECE", 30_000)
-    monkeypatch.setattr(events, "PATIENCE", 0.2)
-    monkeypatch.setattr(events, "KEEP_ALIVE", 0.05)
+    monkeypatch.setattr(sse, "PATIENCE", 0.2)
+    monkeypatch.setattr(sse, "KEEP_ALIVE", 0.05)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from watcher.merchant_refunds import Refunds
     from watcher.metrics import Metrics
     from watcher.model import ChainStatus, Clock
+    from watcher.payer_feed import PayerFeed
     from watcher.render import Links
     from watcher.settings import Settings
     from watcher.store import Store
+    from watcher.testbed import Bed
 
 
 DOCUMENT: web.AppKey[dict[str, Any]] = web.AppKey("document", dict)
@@ -53,6 +55,8 @@ class ApiContext:
     metrics: Metrics
     version: str
     feed: Feed
+    payer_feed: PayerFeed
+    testbed: Bed | None = None
     streams: Streams = field(default_factory=Streams)
     guessing: Guessing = field(default_factory=Guessing)
 

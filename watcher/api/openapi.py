@@ -72,7 +72,8 @@ class Route:
     @property
     def tagged(self) -> bool:
         """Whether its answer carries an ETag: what is read as JSON does, but for probes."""
-        return self.method == "GET" and self.answer is not None and self.text is None and not self.probe
+        read = self.method == "GET" and self.answer is not None and self.text is None
+        return read and not self.probe and not self.streams
 
     @property
     def scope(self) -> Scope | None:
@@ -199,7 +200,7 @@ def _headers(route: Route) -> dict[str, tuple[str, dict[str, Any]]]:
         found["Idempotency-Key"] = (words, {"type": "string", "pattern": "^[!-~]{1,255}$"})
     if route.tagged:
         found["If-None-Match"] = ("The ETag of an answer that you have.", {"type": "string"})
-    if route.streams:
+    if route.streams and route.scope:
         words = "The `seq` after which to go on; it goes ahead of `after`."
         found["Last-Event-ID"] = (words, {"type": "string", "pattern": "^[0-9]{1,18}$"})
     return found

@@ -99,6 +99,18 @@ def problems(refs: Any) -> dict[str, Any]:
     return {f"Problem{status}": _problem(status, refs) for status in PROBLEMS}
 
 
+def _schema(route: Route, refs: Any) -> Any:
+    schema = refs[route.answer, "serialization"] if route.answer else {"type": "string"}
+    return _streamed(schema) if route.streams else schema
+
+
+def _streamed(schema: Any) -> dict[str, Any]:
+    """Return one server-sent event, whose data is JSON: OpenAPI 3.1 has no word for all of them."""
+    data = {"type": "string", "contentMediaType": "application/json", "contentSchema": schema}
+    fields = {"id": {"type": "string"}, "data": data, "retry": {"type": "integer"}}
+    return {"type": "object", "description": "Each event of the stream.", "properties": fields}
+
+
 def _done(route: Route, refs: Any) -> dict[str, Any]:
     headers = _refer("RequestId")
     if route.tagged:
@@ -106,10 +118,9 @@ def _done(route: Route, refs: Any) -> dict[str, Any]:
     if route.repeatable:
         headers |= _refer("IdempotentReplay")
     done: dict[str, Any] = {"description": "Done.", "headers": headers}
-    schema = refs[route.answer, "serialization"] if route.answer else {"type": "string"}
     if route.status != HTTPStatus.NO_CONTENT:
-        done["content"] = {route.media: {"schema": schema}}
-    shown = example(route.answer) if route.answer else None
+        done["content"] = {route.media: {"schema": _schema(route, refs)}}
+    shown = example(route.answer) if route.answer and not route.streams else None
     if shown is not None:
         done["content"][route.media]["example"] = shown
     if route.text:

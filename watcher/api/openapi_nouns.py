@@ -122,6 +122,8 @@ WEBHOOK_SHOWN: dict[str, Any] = {
     "managed": "api",
     "state": "active",
     "disabled_reason": None,
+    "deliveries_pending": 0,
+    "deliveries_dead": 0,
     "created_at": BEFORE,
 }
 KEY_SHOWN = {"id": KEY, "name": "till", "scope": "write", "created_at": BEFORE, "revoked_at": None}
@@ -168,9 +170,32 @@ TALLY: dict[str, Any] = {
     },
     "first_payment": PERCENTILES,
     "full_payment": PERCENTILES,
+    "distribution": [
+        {"up_to": 300, "count": 1, "share": "50"},
+        {"up_to": 600, "count": 1, "share": "100"},
+    ],
     "suggested_expires_in": None,
     "no_suggestion": "too few invoices were paid in full",
     "default_expires_in": {"seconds": 3600, "caught": 2, "of": 2, "share": "100"},
+}
+SERIES: dict[str, Any] = {
+    "bucket": "day",
+    "invoices": [
+        {
+            "start": "2026-11-22T00:00:00Z",
+            **{name: TALLY[name] for name in ("created", "open", "paid", "underpaid", "expired")},
+            **{name: TALLY[name] for name in ("refunded", "cancelled", "late")},
+        }
+    ],
+    "volume": [
+        {
+            **WAY,
+            "amount": "35.5",
+            "points": [
+                {"start": "2026-11-22T00:00:00Z", "amount": "35.5", "invoices": "25.5", "addresses": "10"}
+            ],
+        }
+    ],
 }
 DEPOSIT = {
     **PAYMENT,
