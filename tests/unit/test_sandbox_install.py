@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import chromium
 from watcher.sandbox import install
 from watcher.sandbox.install import Missing
 
@@ -41,7 +42,7 @@ class Machine:
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     machine = Machine(tmp_path)
-    for variable in ("ANVIL", "LITECOIND"):
+    for variable in ("ANVIL", "LITECOIND", "CHROMIUM"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("PATH", str(machine.bin))
     monkeypatch.setattr(install, "nodes_dir", lambda: machine.nodes)
@@ -78,11 +79,17 @@ def test_a_machine_for_which_npm_has_no_anvil_is_told_so(
     assert [] == machine.said
 
 
-@pytest.mark.parametrize(("name", "variable"), [("anvil", "ANVIL"), ("litecoind", "LITECOIND")])
+@pytest.mark.parametrize(
+    ("name", "variable"), [("anvil", "ANVIL"), ("litecoind", "LITECOIND"), ("chromium", "CHROMIUM")]
+)
 def test_a_named_program_comes_first_and_must_exist(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, name: str, variable: str
 ) -> None:
-    find = {"anvil": install.find_anvil, "litecoind": install.find_litecoind}[name]
+    find = {
+        "anvil": install.find_anvil,
+        "litecoind": install.find_litecoind,
+        "chromium": chromium.find,
+    }[name]
     machine.binary(machine.bin / name)
     named = machine.binary(machine.bin / "my-own")
     monkeypatch.setenv(variable, str(named))
@@ -104,6 +111,25 @@ def test_the_real_litecoind_is_found_through_its_package(machine: Machine, tmp_p
     machine.program("dpkg", f"echo {wrapper}; echo {tmp_path}/usr/lib/litecoin; echo {real}")
 
     assert real == install.find_litecoind()
+
+
+def test_chromium_itself_is_taken_rather_than_its_script(machine: Machine, tmp_path: Path) -> None:
+    script = machine.program("chromium", "echo the script that complains")
+
+    assert script == chromium.find()
+    real = machine.binary(tmp_path / "usr" / "lib" / "chromium" / "chromium")
+    machine.program("dpkg", f"echo {script}; echo {tmp_path}/usr/lib/chromium; echo {real}")
+    assert real == chromium.find()
+
+
+def test_without_chromium_the_command_fails_with_the_line_that_installs_it(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert not list(machine.bin.iterdir())
+    assert 1 == chromium.main()
+    assert "chromium is missing. To have it: apt-get install --no-install-recommends chromium\n" == (
+        capsys.readouterr().out
+    )
 
 
 def test_anvil_is_installed_from_the_pins_without_running_scripts(machine: Machine) -> None:

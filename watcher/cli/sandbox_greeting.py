@@ -28,15 +28,16 @@ _WITHIN = 60.0
 _BANNER = """
 The sandbox runs: private test chains, the daemon, and a shop that receives its webhooks.
 
-  API     {api}  (described in {api}/openapi.json)
-  Key     {key}
-  Shop    {shop}
-  Chains  {chains}
-  Files   {folder}
+  Dashboard  {api}/dashboard  (sign in with the key; it can simulate payments)
+  Key        {key}
+  API        {api}  (described in {api}/openapi.json)
+  Shop       {shop}
+  Chains     {chains}
+  Files      {folder}
 
 In another terminal:
 
-1. Create an invoice:
+1. Create an invoice; checkout_url in the answer is the page that its payer sees:
    {create}
 2. Pay it from the test wallet:
    {pay}

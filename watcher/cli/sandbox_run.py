@@ -13,6 +13,7 @@ from watcher.cli import daemon, options, signals
 from watcher.cli.failure import Failure
 from watcher.cli.sandbox_greeting import greet
 from watcher.sandbox import testchains
+from watcher.sandbox.bed import PrivateBed
 from watcher.sandbox.node import HOST, free_port
 from watcher.sandbox.rpc import CallError
 from watcher.sandbox.shop import Shop
@@ -72,7 +73,7 @@ def _free() -> int:
 
 
 async def _run(place: Place, chains: Sequence[PrivateChain], port: int) -> None:
-    from watcher.app import build
+    from watcher.app import build, utc_now
 
     stop = asyncio.Event()
     signals.listen(stop, lambda: _kill(chains))
@@ -81,11 +82,14 @@ async def _run(place: Place, chains: Sequence[PrivateChain], port: int) -> None:
         stack.push_async_callback(shop.close)
         address = await shop.open()
         settings = _configure(place, chains, port, address)
+        bed = PrivateBed(chains, utc_now)
+        stack.push_async_callback(bed.close)
         sides = _Sides(stop)
         stack.push_async_callback(sides.end)
         for chain in chains:
-            sides.start(_mine(chain))
+            sides.start(_mine(bed, chain))
         app = build(settings)
+        app.testbed = bed
         await daemon.serve(app, stop, lambda _port: sides.start(greet(place, settings, chains, address)))
 
 
@@ -120,12 +124,12 @@ class _Sides:
                 raise outcome
 
 
-async def _mine(chain: PrivateChain) -> None:
+async def _mine(bed: PrivateBed, chain: PrivateChain) -> None:
     """Let time pass on a chain: deadlines are judged by its blocks."""
     while True:
         await asyncio.sleep(chain.every)
         try:
-            await asyncio.to_thread(chain.mine)
+            await bed.tick(chain.name)
         except (OSError, CallError) as error:
             raise Failure(f"{chain.node.name} failed ({error}); its log is {chain.node.log}") from None
 

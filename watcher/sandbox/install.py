@@ -45,8 +45,8 @@ def nodes_dir() -> Path:
 
 def find_anvil() -> Path | Missing:
     """Look at $ANVIL, the PATH and the nodes folder, in this order."""
-    if chosen := os.environ.get("ANVIL"):
-        return _chosen("anvil", "ANVIL", chosen)
+    if named := os.environ.get("ANVIL"):
+        return chosen("anvil", "ANVIL", named)
     if found := shutil.which("anvil"):
         return Path(found)
     installed = nodes_dir() / _ANVIL_IN_NODES
@@ -60,15 +60,14 @@ def find_anvil() -> Path | Missing:
 
 def find_litecoind() -> Path | Missing:
     """Look at $LITECOIND, the Debian package and the PATH, in this order; never take a wrapper script."""
-    if chosen := os.environ.get("LITECOIND"):
-        return _chosen("litecoind", "LITECOIND", chosen)
-    candidates = [path for path in _files_of("litecoind") if path.match("lib/litecoin/litecoind")]
+    if named := os.environ.get("LITECOIND"):
+        return chosen("litecoind", "LITECOIND", named)
+    candidates = [path for path in files_of("litecoind") if path.match("lib/litecoin/litecoind")]
     candidates += [Path(found) for found in [shutil.which("litecoind")] if found]
     for path in candidates:
-        if path.is_file() and not _is_script(path):
+        if path.is_file() and not is_script(path):
             return path
-    sudo = "" if os.geteuid() == 0 else "sudo "
-    return Missing("litecoind", f"{sudo}apt-get install --no-install-recommends litecoind")
+    return Missing("litecoind", package_line("litecoind"))
 
 
 def ensure_anvil(say: Say) -> Path | Missing:
@@ -88,7 +87,12 @@ def ensure_anvil(say: Say) -> Path | Missing:
 
 def ensure_litecoind(say: Say) -> Path | Missing:
     """Find litecoind, or install Debian's package where this user may."""
-    found = find_litecoind()
+    return ensure_package(say, "litecoind", find_litecoind)
+
+
+def ensure_package(say: Say, package: str, find: Callable[[], Path | Missing]) -> Path | Missing:
+    """Find a program, or install the Debian package that holds it where this user may."""
+    found = find()
     if isinstance(found, Path) or not (apt := shutil.which("apt-get")):
         return found
     root = _as_root()
@@ -96,8 +100,14 @@ def ensure_litecoind(say: Say) -> Path | Missing:
         return found
     _run(say, "refreshing the package lists", [*root, apt, "update", "-q"])
     command = [*root, "env", "DEBIAN_FRONTEND=noninteractive", apt, "install", "-y", "-q"]
-    _run(say, "installing litecoind with apt", [*command, "--no-install-recommends", "litecoind"])
-    return find_litecoind()
+    _run(say, f"installing {package} with apt", [*command, "--no-install-recommends", package])
+    return find()
+
+
+def package_line(package: str) -> str:
+    """Return what a person types to install a Debian package."""
+    sudo = "" if os.geteuid() == 0 else "sudo "
+    return f"{sudo}apt-get install --no-install-recommends {package}"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -117,7 +127,8 @@ def _print(line: str) -> None:
     sys.stdout.flush()
 
 
-def _chosen(name: str, variable: str, value: str) -> Path | Missing:
+def chosen(name: str, variable: str, value: str) -> Path | Missing:
+    """Return the program that an environment variable names."""
     path = Path(value)
     if path.is_file() and os.access(path, os.X_OK):
         return path
@@ -130,14 +141,16 @@ def _pins() -> Path:
     return checkout if checkout.is_dir() else Path(__file__).parents[1] / "_config" / "nodes"
 
 
-def _files_of(package: str) -> list[Path]:
+def files_of(package: str) -> list[Path]:
+    """Return the files of an installed Debian package."""
     if not (dpkg := shutil.which("dpkg")):
         return []
     listing = subprocess.run([dpkg, "-L", package], capture_output=True, text=True, check=False)  # noqa: S603
     return [Path(line) for line in listing.stdout.splitlines()]
 
 
-def _is_script(path: Path) -> bool:
+def is_script(path: Path) -> bool:
+    """Whether a program is a script: Debian wraps some programs in one that writes into the home folder."""
     with path.open("rb") as file:
         return file.read(2) == b"#!"
 

@@ -13,6 +13,7 @@ from watcher.sandbox import install, token
 from watcher.sandbox.anvil import CHAIN_ID, Anvil
 from watcher.sandbox.litecoind import Litecoind
 from watcher.sandbox.node import StartError
+from watcher.testbed import Coin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,16 +70,23 @@ class PrivateChain:
     """A private chain that runs. `config`: its table in TOML. `mine`: to be called `every` so many seconds.
 
     `example` is an asset and an amount to try; `record` is what `wallet` needs to pay from another process.
+    `born`: the height below which nothing may be replaced: the tokens and the wallet's first coins are there.
     """
 
     name: str
     node: Node
     config: str
-    symbols: tuple[str, ...]
+    coins: tuple[Coin, ...]
+    born: int
     example: tuple[str, str]
     record: dict[str, Any]
     mine: Callable[[], object]
     every: float
+
+    @property
+    def symbols(self) -> list[str]:
+        """What the daemon is told of."""
+        return [coin.symbol for coin in self.coins if coin.known]
 
 
 def start(folder: Path, say: install.Say) -> list[PrivateChain]:
@@ -108,12 +116,20 @@ def _started(
 
 def _ethereum(binary: Path, folder: Path) -> PrivateChain:
     node = Anvil(binary, folder).start()
-    contract = token.create(node, name="Test USDT", symbol="USDT", decimals=6, supply=SUPPLY)
+    contract, fake = [
+        token.create(node, name="Test USDT", symbol="USDT", decimals=6, supply=SUPPLY) for _ in range(2)
+    ]
+    coins = (
+        Coin("ETH", "ETH", 18),
+        Coin("USDT", "USDT", 6, contract),
+        Coin("fake-USDT", "USDT", 6, fake, known=False),
+    )
     return PrivateChain(
         name="ethereum",
         node=node,
         config=_ETHEREUM.format(chain_id=CHAIN_ID, url=node.url, xpub=ETHEREUM_KEY, contract=contract),
-        symbols=("ETH", "USDT"),
+        coins=coins,
+        born=node.height,
         example=("USDT", "25.50"),
         record={"node": Anvil.name, "port": node.port},
         mine=node.mine,
@@ -128,7 +144,8 @@ def _litecoin(binary: Path, folder: Path) -> PrivateChain:
         name="litecoin",
         node=node,
         config=_LITECOIN.format(url=node.url, xpub=LITECOIN_KEY),
-        symbols=("LTC",),
+        coins=(Coin("LTC", "LTC", 8),),
+        born=node.height,
         example=("LTC", "0.25"),
         record={"node": Litecoind.name, "port": node.port, "user": node.user, "password": node.password},
         mine=partial(node.mine, 1, node.new_address()),

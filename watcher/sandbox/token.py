@@ -19,6 +19,8 @@ SOURCE = Path(__file__).with_name("token.vy")
 ARTEFACT = Path(__file__).with_name("token.json")
 _TRANSFER = "a9059cbb"
 """The selector of transfer(address,uint256)."""
+_BALANCE_OF = "70a08231"
+"""The selector of balanceOf(address)."""
 
 
 @cache
@@ -38,3 +40,9 @@ def send(node: Anvil, token: str, to: str, amount: int) -> str:
     """Put a transfer of `amount` base units from the first rich account into the pool; its id."""
     arguments = encode(["address", "uint256"], [to, amount])
     return node.send(token, data=f"0x{_TRANSFER}{arguments.hex()}")
+
+
+def balance(node: Anvil, token: str, owner: str) -> int:
+    """Return the base units that an account holds, what waits in the pool taken into account."""
+    call = {"to": token, "data": f"0x{_BALANCE_OF}{encode(['address'], [owner]).hex()}"}
+    return int(node.rpc("eth_call", call, "pending"), 16)
