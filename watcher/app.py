@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING
 import structlog
 
 import chains
-from watcher import app_links, endpoints, failpoint, mail_text, migrate, pulse, troubles
+from watcher import app_endpoints, app_links, failpoint, mail_text, migrate, pulse, troubles
 from watcher.actions import Actions
 from watcher.api.context import ApiContext
 from watcher.app_servers import serve
 from watcher.bus import Bus
 from watcher.customers import Customers
-from watcher.errors import Refused
 from watcher.feed import Feed
 from watcher.ledger import Ledger
 from watcher.links import PaymentLinks
@@ -32,9 +31,9 @@ from watcher.metrics import Metrics
 from watcher.model import ChainState, ChainStatus
 from watcher.notifier import Notifier, NotifierOptions
 from watcher.pace import Pace
-from watcher.receivers import Configured, Rules
+from watcher.payer_feed import PayerFeed
+from watcher.receivers import Rules
 from watcher.scanner import Scanner
-from watcher.settings_errors import SettingsError
 from watcher.store import Store, sqlite_is_safe
 
 if TYPE_CHECKING:
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
     from watcher.model import Clock
     from watcher.render import Links
     from watcher.settings import Settings
+    from watcher.testbed import Bed
 
 log = structlog.get_logger()
 
@@ -74,6 +74,8 @@ class App:
     refunds: Refunds
     metrics: Metrics
     feed: Feed
+    payer_feed: PayerFeed
+    testbed: Bed | None = None
     scanners: dict[str, Scanner] = field(default_factory=dict)
     pulse: pulse.Pulse = field(default_factory=pulse.Pulse)
 
@@ -95,6 +97,8 @@ class App:
             metrics=self.metrics,
             version=version(DISTRIBUTION),
             feed=self.feed,
+            payer_feed=self.payer_feed,
+            testbed=self.testbed,
         )
 
     def rules(self) -> Rules:
@@ -135,23 +139,8 @@ def build(settings: Settings, clock: Clock = utc_now) -> App:
         refunds=Refunds(desk, adapters),
         metrics=Metrics(),
         feed=Feed(store, bus),
+        payer_feed=PayerFeed(store, bus, links),
     )
-
-
-def _configured(settings: Settings) -> list[Configured]:
-    webhooks = settings.webhooks
-    return [
-        Configured(
-            url=one.url,
-            secrets=webhooks.secrets(one),
-            events=one.events,
-            chains=one.chains,
-            format=one.format,
-            description=one.description,
-            success_body=one.success_body,
-        )
-        for one in webhooks.endpoints
-    ]
 
 
 def _adapter(name: str, settings: Settings, clock: Clock) -> ChainAdapter:
@@ -175,17 +164,8 @@ async def prepared(app: App) -> AsyncIterator[None]:
             stack.push_async_callback(app.store.close)
             for adapter in app.chains.values():
                 stack.push_async_callback(adapter.close)
-            await _sync(app)
+            await app_endpoints.sync(app)
             yield
-
-
-async def _sync(app: App) -> None:
-    """Make the configuration's endpoints as it says; SettingsError for one that cannot be."""
-    try:
-        async with app.store.write("endpoints") as connection:
-            await endpoints.sync(connection, _configured(app.settings), app.rules(), app.clock())
-    except Refused as refused:
-        raise SettingsError(f"webhooks.endpoints: {refused.message}") from None
 
 
 async def run(

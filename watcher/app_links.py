@@ -26,10 +26,15 @@ def links(settings: Settings, adapters: Mapping[str, ChainAdapter]) -> Links:
 
 
 def _payment_uri(adapters: Mapping[str, ChainAdapter], option: Option, missing: int) -> str | None:
-    """Return the wallet link for what is still to be paid; None for nothing, or on a forgotten chain."""
-    if not missing or option.chain not in adapters:
+    """Return the wallet link for what is still to be paid; None for nothing, or what is configured no longer.
+
+    A symbol may name another contract by now: the link must not ask for that one.
+    """
+    adapter = adapters.get(option.chain)
+    asset = (option.asset, option.asset_id)
+    if not missing or adapter is None or asset not in {(one.symbol, one.id) for one in adapter.assets()}:
         return None
-    return adapters[option.chain].payment_uri(option.address, option.asset, missing)
+    return adapter.payment_uri(option.address, option.asset, missing)
 
 
 def _decimals(adapters: Mapping[str, ChainAdapter], chain: str, asset: str) -> int:

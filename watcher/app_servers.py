@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from watcher.api.server import listen, listen_unix
 from watcher.lock import socket_path
+from watcher.pages.site import Site
 
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack
@@ -16,10 +17,14 @@ if TYPE_CHECKING:
 
 
 async def serve(context: ApiContext, servers: AsyncExitStack, *, http: bool) -> int:
-    """Start the API, and have `servers` end it; return its port, 0 without `http`. OSError if it is taken."""
+    """Start the API, and have `servers` end it; return its port, 0 without `http`. OSError if it is taken.
+
+    SettingsError for words of payers' pages that cannot be used.
+    """
     port = 0
     if http:
-        tcp = await listen(context, context.settings.server.host, context.settings.server.port)
+        server = context.settings.server
+        tcp = await listen(context, server.host, server.port, Site.load(context.settings))
         servers.push_async_callback(tcp.cleanup)
         port = _port(tcp)
     path = socket_path(context.settings.database.path)

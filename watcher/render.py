@@ -28,7 +28,7 @@ PAYMENTS_LIMIT = 50
 class Links:
     """What only the configuration knows: where the pages are, wallet links, and each asset's decimals.
 
-    `payment_uri(option, missing base units)` is None for a chain that is no longer configured.
+    `payment_uri(option, missing base units)` is None for what is no longer configured.
     `mail`: whether reminders are also sent to payers.
     """
 

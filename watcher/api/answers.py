@@ -39,7 +39,7 @@ def answered(answer: Answer) -> web.Response:
         return web.Response(status=answer.status)
     body = msgspec.json.encode(answer.content)
     response = web.Response(body=body, status=answer.status, content_type=JSON)
-    _set_retry(response, None)
+    set_retry(response, None)
     return response
 
 
@@ -65,11 +65,12 @@ def problem(refused: Refused) -> web.Response:
         response.headers["WWW-Authenticate"] = "Bearer"
     if refused.status in _LAST_WORD:
         response.force_close()
-    _set_retry(response, refused.retry_after)
+    set_retry(response, refused.retry_after)
     return response
 
 
-def _set_retry(response: web.Response, seconds: int | None) -> None:
+def set_retry(response: web.Response, seconds: int | None) -> None:
+    """Say when to come again: as told, or as usual for the status."""
     after = seconds if seconds is not None else _AGAIN.get(response.status)
     if after is not None:
         response.headers["Retry-After"] = str(after)
@@ -79,5 +80,7 @@ def dress(request: BaseRequest, response: web.StreamResponse) -> None:
     """Set what every answer carries. Nothing here allows another site's scripts to read one (no CORS)."""
     response.headers.popall("Server", None)  # what runs here is nobody's business
     response.headers[HEADER] = request_id(request)
+    says_who_frames = "Content-Security-Policy" in response.headers
     for name, value in _HEADERS.items():
-        response.headers.setdefault(name, value)
+        if not (says_who_frames and name == "X-Frame-Options"):
+            response.headers.setdefault(name, value)

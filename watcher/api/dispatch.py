@@ -39,7 +39,7 @@ def endpoint(route: Route, context: ApiContext, limits: Limits, *, trusted: bool
         caller = await authorise(request, route, context, trusted=trusted)
         if route.scope:
             await limits.key(caller.id)
-        _check_path(request)
+        check_path(request)
         query = read_query(request.query, route.query)
         body = await read_body(request, route.body or Empty)
         idempotency = None
@@ -66,7 +66,7 @@ def _room(route: Route, limits: Limits) -> AbstractContextManager[None]:
     return nullcontext() if route.probe or route.streams else limits.room()
 
 
-def _check_path(request: web.Request) -> None:
+def check_path(request: web.Request) -> None:
     """No identifier or name of ours has other characters, so that nothing stranger reaches the database."""
     if not all(part.isascii() and part.isprintable() for part in request.match_info.values()):
         raise Refused("not_found", "there is no such thing", status=404)

@@ -94,7 +94,7 @@ def _method(request: web.Request) -> str:
 
 async def _answered(request: web.Request, handle: Handle) -> web.StreamResponse:
     try:
-        return await _stored(request, handle)
+        return await with_storage(request, handle)
     except Refused as refused:
         return problem(refused)
     except Replay as replay:
@@ -110,7 +110,7 @@ async def _answered(request: web.Request, handle: Handle) -> web.StreamResponse:
         return problem(failure(request_id(request)))
 
 
-async def _stored(request: web.Request, handle: Handle) -> web.StreamResponse:
+async def with_storage(request: web.Request, handle: Handle) -> web.StreamResponse:
     """Refused with 503 when the disk is full, read-only or failing: that passes, and is no bug."""
     try:
         return await handle(request)

@@ -74,19 +74,21 @@ def _brief(error: Exception) -> str:
     return "nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]
 
 
-async def read_body(request: web.Request, model: type[BaseModel]) -> Any:
-    """Return the checked body. Nothing sent at all means an object without fields.
-
-    Refused with 413 when it is too long, with 408 when it takes too long.
-    """
+async def read_bytes(request: web.Request) -> bytes:
+    """Return the body; Refused with 413 when it is too long, with 408 when it takes too long."""
     if (request.content_length or 0) > BODY_LIMIT:
         raise Refused("too_large", f"the body is larger than {BODY_LIMIT} bytes", status=413)
     try:
         async with asyncio.timeout(BODY_PATIENCE):
-            raw = await request.read()
+            return await request.read()
     except TimeoutError:
         message = f"the body did not arrive within {BODY_PATIENCE:g} seconds"
         raise Refused("request_timeout", message, status=408) from None
+
+
+async def read_body(request: web.Request, model: type[BaseModel]) -> Any:
+    """Return the checked body. Nothing sent at all means an object without fields."""
+    raw = await read_bytes(request)
     value = read_json(raw) if raw.strip() else {}
     return check(model, value, "field")
 

@@ -6,7 +6,8 @@ import ipaddress
 import os
 import socket
 import sys
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from aiohttp import web
@@ -24,6 +25,7 @@ from watcher.api import (
     links,
     merchant,
     pay,
+    payer_stream,
     rescan,
     standings,
     stats,
@@ -39,9 +41,15 @@ from watcher.api.protocol import Runner, most_connections
 from watcher.api.requests import BODY_LIMIT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from watcher.api.context import ApiContext
+    from watcher.api.dispatch import Handle
+
+    Handles = Mapping[tuple[str, str], Handle]
+    Site = Callable[[ApiContext, Limits, Handles], Handles]
+    """From what the API answers by method and path to what stands beside it, or in its place."""
 
 log = structlog.get_logger()
 
@@ -50,6 +58,7 @@ ROUTES: tuple[Route, ...] = (
     *merchant.routes,
     *links.routes,
     *pay.routes,
+    *payer_stream.routes,
     *standings.routes,
     *webhooks.routes,
     *deliveries.routes,
@@ -65,20 +74,33 @@ ROUTES: tuple[Route, ...] = (
 )
 
 
-def build(context: ApiContext, *, trusted: bool = False) -> web.Application:
-    """Return the application. `trusted`: whoever reaches it is the operator (the Unix socket)."""
+def build(context: ApiContext, *, trusted: bool = False, site: Site | None = None) -> web.Application:
+    """Return the application. `trusted`: whoever reaches it is the operator (the Unix socket).
+
+    `site`: the pages for people, which may stand in front of routes of the API.
+    """
     limits = Limits() if trusted else _limits(context)
     app = web.Application(client_max_size=BODY_LIMIT, middlewares=[guard(context, limits)])
-    app[DOCUMENT] = document(ROUTES, context.version, context.settings.server.public_url)
-    for route in ROUTES:
-        app.router.add_route(route.method, route.path, endpoint(route, context, limits, trusted=trusted))
+    app[DOCUMENT] = _document(context.version, context.settings.server.public_url)
+    handles = {(r.method, r.path): endpoint(r, context, limits, trusted=trusted) for r in ROUTES}
+    if site is not None:
+        handles |= site(context, limits, handles)
+    for (method, path), handle in handles.items():
+        app.router.add_route(method, path, handle)
 
     async def end_streams(_: web.Application) -> None:
         await context.feed.close()
+        await context.payer_feed.close()
 
     app.on_response_prepare.append(_set_headers)
     app.on_shutdown.append(end_streams)
     return app
+
+
+@cache
+def _document(version: str, url: str) -> dict[str, Any]:
+    """Return the description of the API: made once, for it takes longer than all else of a server's start."""
+    return document(ROUTES, version, url)
 
 
 def _limits(context: ApiContext) -> Limits:
@@ -90,11 +112,11 @@ async def _set_headers(request: web.Request, response: web.StreamResponse) -> No
     dress(request, response)
 
 
-async def listen(context: ApiContext, host: str, port: int) -> web.AppRunner:
+async def listen(context: ApiContext, host: str, port: int, site: Site | None = None) -> web.AppRunner:
     """Serve on TCP, where every caller needs a key; the caller ends it with `cleanup`. OSError if taken."""
     if not _is_loopback(host):
         log.warning("api.exposed", host=host, remedy="put a TLS proxy in front, or bind to 127.0.0.1")
-    runner = await _runner(build(context), most_connections())
+    runner = await _runner(build(context, site=site), most_connections())
     try:
         await web.TCPSite(runner, host, port).start()
     except OSError:

@@ -41,11 +41,13 @@ async def _rows(settings: Settings) -> list[dict[str, Any]]:
     """Return one row for each finding; the chains are asked at the same time."""
     from watcher import mail_check
     from watcher.app import build
+    from watcher.pages import check as pages_check
 
     adapters = build(settings).chains
     found = await asyncio.gather(*(_of(adapter) for adapter in adapters.values()))
     rows = [_row("database", await asyncio.to_thread(_database, settings))]
     rows += [_row("mail", finding) for finding in await mail_check.findings(settings.mail)]
+    rows += [_row("checkout", finding) for finding in pages_check.findings(settings.checkout)]
     if not adapters:
         rows.append({"of": "chains", "name": "chains", "ok": False, "detail": _NO_CHAIN})
     for name, findings in zip(adapters, found, strict=True):

@@ -1,0 +1,53 @@
+"""Templates to HTML: every value is escaped, a name that is missing is an error. Knows no page."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from watcher.pages.assets import Assets
+
+FOLDER = Path(__file__).parent / "html"
+
+_SHORT = 20
+_ENDS = 8
+
+
+class Templates:
+    """Every template of the folder."""
+
+    def __init__(self, assets: Assets, folder: Path = FOLDER) -> None:
+        """`assets` tells templates where files are."""
+        self._environment = Environment(
+            loader=FileSystemLoader(folder),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        self._environment.globals["asset"] = assets.url
+        self._environment.filters.update(moment=moment, short=short)
+
+    def render(self, name: str, values: Mapping[str, Any]) -> str:
+        """Return a page's HTML."""
+        return self._environment.get_template(name).render(values)
+
+
+def moment(value: str | datetime | None) -> str:
+    """Return a moment of the API as people read it: "2026-11-22 12:00:05 UTC"; "" for none."""
+    if value is None:
+        return ""
+    found = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return f"{found:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def short(text: str) -> str:
+    """Return both ends of a long identifier."""
+    return text if len(text) <= _SHORT else f"{text[:_ENDS]}…{text[-_ENDS:]}"
