@@ -2,7 +2,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test lint bench simulate crash lock clean
+.PHONY: run test lint bench simulate crash pictures lock clean
 
 run: .venv/.ready  ## the daemon on private test chains, with a shop stub
 	.venv/bin/watcher sandbox
@@ -10,6 +10,7 @@ run: .venv/.ready  ## the daemon on private test chains, with a shop stub
 test: .venv/.ready  ## everything; pytest comes last, so that its summary closes the output
 	$(PY) -m watcher.sandbox.install --require
 	$(PY) tests/support/npm_packages.py
+	$(PY) tests/support/chromium.py
 	$(MAKE) --no-print-directory lint
 	$(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder  # the longest come first
 
@@ -29,6 +30,11 @@ simulate: .venv/.ready  ## the simulator: a chain, a node and shops with every f
 crash: .venv/.ready  ## the real daemon killed 2,000 times under load; KILLS=150 is what `make test` does, SEED repeats
 	$(PY) -m watcher.sandbox.install --require
 	KILLS=$(or $(KILLS),2000) SEED=$(or $(SEED),0) $(PY) -m pytest tests/crash/test_crash.py
+
+pictures: .venv/.ready  ## takes those of the README again
+	$(PY) tests/support/chromium.py
+	$(PY) -m pytest tests/browser/test_stories.py
+	$(PY) tests/support/pictures.py
 
 lock:  ## needs uv; the lock names no index
 	uv pip compile --quiet pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements.lock

@@ -11,7 +11,7 @@ from fake_adapter import FakeAdapter
 from fake_chain import FakeChain
 from fake_clock import FakeClock
 
-pytest_plugins = ["api_fixtures", "node_fixtures", "outbox_fixtures"]
+pytest_plugins = ["failure_logs", "api_fixtures", "browser_fixtures", "node_fixtures", "outbox_fixtures"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import api_server
 from api_server import Api, serving
+from watcher.settings import ServerSettings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -18,5 +20,17 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 async def api(tmp_path: Path, clock: FakeClock, fake_chain: FakeChain) -> AsyncIterator[Api]:
+    async with serving(tmp_path, clock, fake_chain) as running:
+        yield running
+
+
+@pytest.fixture
+async def unlimited_api(
+    tmp_path: Path, clock: FakeClock, fake_chain: FakeChain, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Api]:
+    """Run the API with no limits: a test that asks for everything is faster than any payer."""
+    server = ServerSettings(public_rate=0, rate=0)
+    unlimited = api_server.settings(tmp_path).model_copy(update={"server": server})
+    monkeypatch.setattr(api_server, "settings", lambda _: unlimited)
     async with serving(tmp_path, clock, fake_chain) as running:
         yield running

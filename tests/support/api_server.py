@@ -25,6 +25,8 @@ from watcher.merchant import Desk, Merchant
 from watcher.merchant_refunds import Refunds
 from watcher.metrics import Metrics
 from watcher.pace import Pace
+from watcher.pages.site import Site
+from watcher.payer_feed import PayerFeed
 from watcher.render import Links
 from watcher.scanner import Scanner
 from watcher.secret import Secret
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
     from fake_chain import FakeChain
     from fake_clock import FakeClock
+    from watcher.testbed import Bed
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 NAME = "fake"
@@ -115,13 +118,17 @@ def settings(folder: Path) -> Settings:
 
 
 @asynccontextmanager
-async def serving(folder: Path, clock: FakeClock, chain: FakeChain) -> AsyncIterator[Api]:
-    """Run the API with a fresh database in a folder."""
+async def serving(
+    folder: Path, clock: FakeClock, chain: FakeChain, testbed: Bed | None = None
+) -> AsyncIterator[Api]:
+    """Run the API with a fresh database in a folder. `testbed`: as a sandbox has one."""
     async with AsyncExitStack() as stack:
-        yield await _start(folder, clock, chain, stack)
+        yield await _start(folder, clock, chain, stack, testbed)
 
 
-async def _start(folder: Path, clock: FakeClock, chain: FakeChain, stack: AsyncExitStack) -> Api:
+async def _start(
+    folder: Path, clock: FakeClock, chain: FakeChain, stack: AsyncExitStack, testbed: Bed | None
+) -> Api:
     store, bus, adapter = Store(folder / "watcher.db"), Bus(), FakeAdapter(chain)
     stack.push_async_callback(store.close)
     adapter.span = 100
@@ -132,7 +139,9 @@ async def _start(folder: Path, clock: FakeClock, chain: FakeChain, stack: AsyncE
     links = Links("http://shop.test", lambda option, _: f"fake:{option.address}", _decimals(adapter))
     ledger = Ledger(store, clock, links, bus)
     pace = Pace(0.1, 100, 0)
-    scanner = Scanner(adapter, ledger, clock, pace, bus.scan[NAME], lambda *_: None, lambda *_: None)
+    scanner = Scanner(
+        adapter, ledger, clock, pace, bus.scan[NAME], lambda *_: None, lambda *_: bus.chains.set()
+    )
     config = settings(folder)
     actions = Actions(store, chains, config, clock, links, bus)
     desk = Desk(store, clock, links, bus)
@@ -152,8 +161,10 @@ async def _start(folder: Path, clock: FakeClock, chain: FakeChain, stack: AsyncE
         metrics=Metrics(),
         version="0.0.0",
         feed=Feed(store, bus),
+        payer_feed=PayerFeed(store, bus, links),
+        testbed=testbed,
     )
-    runner = await listen(context, "127.0.0.1", 0)
+    runner = await listen(context, "127.0.0.1", 0, Site.load(config))
     stack.push_async_callback(runner.cleanup)
     session = await stack.enter_async_context(aiohttp.ClientSession())
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"

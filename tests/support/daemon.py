@@ -12,6 +12,8 @@ from typing import Any
 
 import aiohttp
 
+from watcher.lock import socket_path
+
 COMMAND = Path(sys.executable).with_name("watcher")
 
 
@@ -33,6 +35,8 @@ class Daemon:
         self.process: subprocess.Popen[bytes] | None = None
         self.environment: dict[str, str] = {}
         """Variables that the daemon gets besides those of the tests."""
+        self.program = [str(COMMAND)]
+        """What runs the daemon."""
         self.config.write_text(
             f"""[server]
 port = {self.port}
@@ -57,9 +61,9 @@ secret = "{secret}"
         line = [str(COMMAND), "--config", str(self.config), *arguments]
         return subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
 
-    async def start(self) -> None:
-        """Start it and wait until it answers; make the API key at the first time."""
-        if not self.key:
+    async def start(self, *, key: bool = True) -> None:
+        """Start it and wait until it answers; make the API key at the first time, unless told otherwise."""
+        if key and not self.key:
             made = self.command("key", "create", "tests", "--scope", "admin")
             assert made.returncode == 0, made.stderr
             self.key = made.stdout.splitlines()[0]
@@ -69,9 +73,20 @@ secret = "{secret}"
                 assert self.process.poll() is None, self.log.read_text()
                 await asyncio.sleep(0.05)
 
+    async def make_key(self) -> None:
+        """Make the API key as the command does beside a running daemon, without the command's start."""
+        connector = aiohttp.UnixConnector(path=str(socket_path(self.config.with_name("watcher.db"))))
+        draft = {"name": "tests", "scope": "admin"}
+        async with (
+            aiohttp.ClientSession(connector=connector) as session,
+            session.post("http://daemon/v1/keys", json=draft) as answer,
+        ):
+            assert answer.status == 201, await answer.text()
+            self.key = (await answer.json())["key"]
+
     def _spawn(self) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
-            line = [str(COMMAND), "--config", str(self.config), "run"]
+            line = [*self.program, "--config", str(self.config), "run"]
             environment = {**os.environ, **self.environment}
             return subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
 

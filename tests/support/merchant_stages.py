@@ -17,9 +17,9 @@ STAGES = (
 )
 
 
-async def staged(api: Api, stage: str) -> dict[str, Any]:
-    """Return a new invoice in that situation."""
-    made = await api.invoice(expires_in=60)
+async def staged(api: Api, stage: str, **fields: Any) -> dict[str, Any]:
+    """Return a new invoice in that situation; `fields` are what else it is made with."""
+    made = await api.invoice(expires_in=60, **fields)
     await _COMING[stage](api, made)
     return dict((await api.get(f"/v1/invoices/{made['id']}")).json)
 

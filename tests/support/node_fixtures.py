@@ -6,7 +6,6 @@ A required node that is missing fails the test with the line that installs it; i
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,17 +13,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
+import failure_logs
 from watcher.sandbox import install
 from watcher.sandbox.anvil import Anvil
 from watcher.sandbox.bitcoind import Bitcoind
 from watcher.sandbox.litecoind import Litecoind
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Iterator
 
     from watcher.sandbox.node import Node
 
-_FAILED = pytest.StashKey[bool]()
 _SPENDABLE = 20
 """How many mature coins a prepared wallet has: as many payments need not wait for each other's change."""
 
@@ -45,15 +44,6 @@ class BitcoindFactory(Protocol):
     """Starts one more Bitcoin Core, as LitecoindFactory does."""
 
     def __call__(self, *, funded: bool = True, **options: Any) -> Bitcoind: ...
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Remember a failure, so that the teardown keeps the logs of its nodes."""
-    report = yield
-    if report.failed:
-        item.stash[_FAILED] = True
-    return report
 
 
 @pytest.fixture(scope="session")
@@ -175,8 +165,8 @@ def _kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[Node]
     finally:
         for node in nodes:
             node.kill()
-            if request.node.stash.get(_FAILED, False):
-                _save_logs(node, request.config.rootpath / "test-logs" / _slug(request.node.nodeid), tmp_path)
+            if failure_logs.failed(request):
+                _save_logs(node, failure_logs.folder(request), tmp_path)
             shutil.rmtree(node.data_dir, ignore_errors=True)
 
 
@@ -186,7 +176,3 @@ def _save_logs(node: Node, target: Path, below: Path) -> None:
         if log.stat().st_size and not log.stem.isdecimal():
             target.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(log, target / str(log.relative_to(below)).replace("/", "-"))
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_.\[\]-]+", "-", text)

@@ -33,10 +33,7 @@ def node() -> str:
 def run(script: str, given: Any) -> Any:
     """Run a script of tests/npm with JSON as its input, and return the JSON that it writes."""
     program = node()
-    if not _installed():
-        pytest.fail(
-            "npm's packages are missing; install them: make test, or python tests/support/npm_packages.py"
-        )
+    _need()
     done = subprocess.run(
         [program, PINS / script],
         input=json.dumps(given),
@@ -50,6 +47,13 @@ def run(script: str, given: Any) -> Any:
     return json.loads(done.stdout)
 
 
+def read(file: str) -> bytes:
+    """Return a file of a package: `read("axe-core/axe.min.js")`."""
+    node()
+    _need()
+    return (PLACE / "node_modules" / file).read_bytes()
+
+
 def install() -> int:
     """Install what is pinned, if it is not here yet; return npm's exit status."""
     npm = shutil.which("npm")
@@ -60,6 +64,13 @@ def install() -> int:
         shutil.copyfile(PINS / name, PLACE / name)
     flags = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
     return subprocess.run([npm, "ci", *flags, "--prefix", PLACE], check=False).returncode
+
+
+def _need() -> None:
+    if not _installed():
+        pytest.fail(
+            "npm's packages are missing; install them: make test, or python tests/support/npm_packages.py"
+        )
 
 
 def _installed() -> bool:

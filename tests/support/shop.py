@@ -22,6 +22,8 @@ class Shop:
     def __init__(self) -> None:
         self.received: list[tuple[str, bytes]] = []
         self.answer: Callable[[], int] = lambda: 200
+        self.says = ""
+        """The words of every answer."""
         self._runner: web.AppRunner | None = None
         self._port = 0
 
@@ -29,10 +31,16 @@ class Shop:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._port}/hooks"
 
+    @property
+    def thanks(self) -> str:
+        """The page of the shop to which payers return."""
+        return f"http://127.0.0.1:{self._port}/thanks"
+
     async def start(self) -> None:
         """Listen; on the same port again after a `stop`."""
         app = web.Application()
         app.router.add_post("/hooks", self._receive)
+        app.router.add_get("/thanks", self._thank)
         self._runner = web.AppRunner(app)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True).start()
@@ -49,7 +57,11 @@ class Shop:
         status = self.answer()
         if status == 200:
             self.received.append((request.headers["webhook-id"], body))
-        return web.Response(status=status)
+        return web.Response(status=status, text=self.says)
+
+    async def _thank(self, _: web.Request) -> web.Response:
+        page = '<!doctype html><link rel="icon" href="data:,"><title>Shop</title><h1>Thank you</h1>'
+        return web.Response(text=page, content_type="text/html")
 
     def events(self, invoice: str) -> list[dict[str, Any]]:
         """Return the events of an invoice, each id once, in the order of their first arrival."""
