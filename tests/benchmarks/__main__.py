@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 BENCHMARKS = (
     *("bitcoin_block", "evm_block", "catch_up", "webhook", "standing_addresses"),
-    *("deliveries", "neighbours", "survival", "invoices"),
+    *("deliveries", "neighbours", "survival", "invoices", "payer_page"),
 )
 
 

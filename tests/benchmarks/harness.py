@@ -28,7 +28,8 @@ class Scale:
     `weight` is that of the Bitcoin block (BIP-141), `watched` are numbers of scripts; `transactions`, `logs`
     and watched `accounts` belong to the EVM block, `blocks` to the catch-up, `payments` to the webhooks,
     `standing` are numbers of standing addresses; `deliveries` are sent at once, `neighbours` are events told
-    beside a dead and a slow one, `queued` events survive `kills`, `invoices` are made by HTTP.
+    beside a dead and a slow one, `queued` events survive `kills`, `invoices` are made by HTTP,
+    `pages` of payers are open.
     """
 
     rounds: int
@@ -45,6 +46,7 @@ class Scale:
     queued: int
     kills: int
     invoices: int
+    pages: int
 
 
 FULL = Scale(
@@ -62,6 +64,7 @@ FULL = Scale(
     queued=10_000,
     kills=60,
     invoices=200,
+    pages=1_000,
 )
 TINY = Scale(
     rounds=2,
@@ -78,6 +81,7 @@ TINY = Scale(
     queued=60,
     kills=2,
     invoices=4,
+    pages=4,
 )
 
 

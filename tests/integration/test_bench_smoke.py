@@ -107,3 +107,13 @@ def test_the_benchmark_of_invoices_stands_beside_the_disk_and_the_derivation(tmp
     rates = {f"made_{clients}_per_s" for clients in (1, 10, 50)}
     beside = {"commits_per_s", "address_ms", "address_share", "commit_share"}
     assert rates | beside == figures.keys()
+
+
+@pytest.mark.usefixtures("anvil_binary")
+def test_the_benchmark_of_the_payers_page_stands_beside_a_static_one(tmp_path: Path) -> None:
+    written, _ = bench(tmp_path, "payer_page")
+
+    figures = written["benchmarks"]["payer_page"]["figures"]
+    times = {"first_p50_ms", "first_p99_ms", "again_p50_ms", "static_p50_ms"}
+    assert times | {"ratio", "page_bytes", "open_kb", "daemon_mb"} == figures.keys()
+    assert 100 == figures["first_p99_ms"]["at_most"]

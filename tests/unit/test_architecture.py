@@ -26,7 +26,7 @@ class Layer:
 
 LAYERS = {
     # What imports nothing of ours: small words, and the machine that we run on.
-    "words": Layer("errors ids bus money retry lanes wording times failpoint untrusted"),
+    "words": Layer("buckets errors ids bus money retry lanes wording times failpoint untrusted testbed"),
     "machine": Layer("store lock log pulse resources egress descriptors", "words"),
     "rows": Layer("tables migrate migrations", "words"),
     # The nouns, and the rules over them, which are pure.
@@ -62,21 +62,27 @@ LAYERS = {
     "mailer": Layer("mailer mail mails", "words machine model metrics rows rules reads settings chains.base"),
     # Those who stand beside the flow.
     "actions": Layer(
-        "actions terms drafts idempotency apikeys feed places customers links merchant refund consumers",
+        "actions terms drafts idempotency apikeys sessions feed payer_feed places customers links"
+        " merchant refund consumers",
         "words machine model rows rules reads outbox ledger settings chains.base chains.config",
     ),
     "api": Layer("api", "words machine model metrics rows rules reads outbox actions settings chains.base"),
+    "pages": Layer(
+        "pages",
+        "words machine model metrics rows rules reads outbox actions api settings chains.base",
+    ),
     "app": Layer(
         "app",
         "words machine model metrics rows rules reads settings outbox ledger scanner notifier mailer actions"
-        " api chains chains.base chains.naive",
+        " api pages chains chains.base chains.naive",
     ),
     # What a program imports that embeds us; `import watcher` loads none of it.
     "embed": Layer("embed", "words machine model rows rules reads settings outbox actions api app"),
     "reconcile": Layer("reconcile", "words model chains.base chains.naive"),
     "cli": Layer(
         "cli __main__",
-        "words machine rows model settings mailer actions api app reconcile sandbox chains.base chains.naive",
+        "words machine rows model settings mailer actions api pages app reconcile sandbox chains.base"
+        " chains.naive",
     ),
     "sandbox": Layer("sandbox", "words machine settings app"),
 }
@@ -91,6 +97,7 @@ TYPES_ONLY = {
 """Arrows against the flow that only a type checker follows, each with its reason."""
 
 PURE = [
+    "buckets",
     "dialects",
     "errors",
     "explain",
@@ -109,6 +116,7 @@ PURE = [
     "matcher",
     "model",
     "money",
+    "pages.payer_view",
     "receipts",
     "render",
     "render_payer",
@@ -138,6 +146,7 @@ CHAINS_NAMED = {
     "watcher.api.openapi_nouns": "the same",
     "watcher.cli.init": "an example in a help text",
     "watcher.cli.draft": "an example in an error message",
+    "watcher.pages.payer_view": "the schemes of links that may open a wallet",
 }
 """Files of `watcher/` that say a chain's name, and why; the sandbox starts real nodes and is free to."""
 

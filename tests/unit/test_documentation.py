@@ -87,6 +87,7 @@ INTERNAL = {
     "invoices",
     "webhooks",
     "mail",
+    "checkout",
     "log",
     "text",
     "endpoints",

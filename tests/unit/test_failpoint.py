@@ -20,6 +20,8 @@ SOURCES = {
 UNNAMED = {
     "embed_consumer.py": (2, "only in a program that embeds the daemon: test_embed_process.py kills one"),
     "ledger.py": (1, "alarm: most of the time it finds that nothing has changed, and passes its own points"),
+    "pages/dispatch.py": (1, "that a session was used: where it is lost, the session ends earlier"),
+    "pages/sign_in.py": (2, "a session's beginning and end: where one is lost, people sign in again, or out"),
     "notifier.py": (1, "a turn, which passes points of its own where it claimed or recorded something"),
 }
 """Writes without a name, and why."""

@@ -26,7 +26,7 @@ MONEY = [
         *("money", "sums", "matcher", "happenings", "decisions", "deposits", "facts", "ledger"),
         *("links_choice", "links_check", "links_stats", "links_shown", "render_payer"),
         *("terms", "actions", "drafts", "render", "explain", "tables"),
-        *("stats", "stats_tally", "export", "export_items", "export_csv"),
+        *("stats", "stats_tally", "stats_series", "stats_volume", "export", "export_items", "export_csv"),
     )
 ]
 DIVISIONS = {"watcher.money": ["(net + fixed) / (1 - share)"]}
