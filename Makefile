@@ -7,12 +7,14 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 run: .venv/.ready  ## the daemon on private test chains, with a shop stub
 	.venv/bin/watcher sandbox
 
+# many tests wait for nodes, deadlines and browsers: half as many again as there are processors keep those busy
+WORKERS ?= $(shell expr $$(nproc) + $$(nproc) / 2)
 test: .venv/.ready  ## everything; pytest comes last, so that its summary closes the output
 	$(PY) -m watcher.sandbox.install --require
 	$(PY) tests/support/npm_packages.py
 	$(PY) tests/support/chromium.py
 	$(MAKE) --no-print-directory lint
-	$(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder  # the longest come first
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder  # the longest come first
 
 lint: .venv/.ready
 	$(PY) -m ruff check && $(PY) -m ruff format --check && $(PY) -m mypy

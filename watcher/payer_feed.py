@@ -36,6 +36,8 @@ log = structlog.get_logger()
 
 BATCH = 100
 """Invoices read at once; anything else gets its turn before the next."""
+PAUSE = 0.2
+"""Seconds between two looks, at least, whatever wakes the reader."""
 POLL = 5.0
 """Seconds after which the reader looks even if nobody wakes it."""
 AGAIN = 60.0
@@ -43,10 +45,10 @@ AGAIN = 60.0
 
 
 class Shown(NamedTuple):
-    """An invoice as its payer may see it: JSON in one line, and what changes with it."""
+    """An invoice as its payer may see it, as an event of a stream: one for all its pages."""
 
     version: str
-    text: bytes
+    block: bytes
 
 
 def version(shown: Mapping[str, Any]) -> str:
@@ -123,7 +125,7 @@ class PayerFeed:
         self._after: int | None = None
         self._heads: dict[str, object] = {}
         self._read_all = 0.0
-        self._closed = False
+        self._closed = asyncio.Event()
 
     def __len__(self) -> int:
         """Return how many listen."""
@@ -147,7 +149,7 @@ class PayerFeed:
 
     async def close(self) -> None:
         """End it for all who listen, and for good; return when nothing is read any more."""
-        self._closed = True
+        self._closed.set()
         self._joined.set()
         self._wake_all()
         if self._reader is not None:
@@ -160,7 +162,8 @@ class PayerFeed:
 
     def over(self, invoice_id: str) -> bool:
         """Whether nothing more will come of an invoice."""
-        return self._closed or self._reader is None or self._reader.done() or self.is_unknown(invoice_id)
+        reads = self._reader is not None and not self._reader.done()
+        return self._closed.is_set() or not reads or self.is_unknown(invoice_id)
 
     def shown(self, invoice_id: str) -> Shown | None:
         """Return an open invoice, None before it was read."""
@@ -168,19 +171,20 @@ class PayerFeed:
         return page.shown if page else None
 
     def _start(self) -> None:
-        if not self._closed and (self._reader is None or self._reader.done()):
+        if not self._closed.is_set() and (self._reader is None or self._reader.done()):
             self._after, self._read_all = None, monotonic()
             self._reader = asyncio.create_task(self._read(), name="payer feed", context=Context())
             self._reader.add_done_callback(self._failed)
 
     async def _read(self) -> None:
         """Read what may have changed until no page is open."""
-        while self._open and not self._closed:
+        while self._open and not self._closed.is_set():
             woken = [self._joined.next(), self._bus.events.next(), self._bus.chains.next()]
             due = list(await self._due())
             for start in range(0, len(due), BATCH):
                 await self._turn(due[start : start + BATCH])
                 await asyncio.sleep(0)
+            await first_of([self._closed], PAUSE)
             await first_of(woken, POLL)
 
     async def _due(self) -> set[str]:
@@ -221,7 +225,7 @@ class PayerFeed:
         before = page.shown
         if record is not None:
             content = render_payer.invoice(render.invoice(record, views, self._links))
-            page.shown = Shown(version(content), msgspec.json.encode(content))
+            page.shown = _shown(content)
             page.moving = frozenset(_moving(content["payments"]))
         if page.unknown or before is None or page.shown is None or before.version != page.shown.version:
             for listener in page.listeners:
@@ -238,6 +242,11 @@ class PayerFeed:
         for page in self._open.values():
             for listener in page.listeners:
                 listener.wake()
+
+
+def _shown(content: Mapping[str, Any]) -> Shown:
+    new = version(content)
+    return Shown(new, b"id: %b\ndata: %b\n\n" % (new.encode(), msgspec.json.encode(content)))
 
 
 def _moving(payments: Iterable[Mapping[str, Any]]) -> Iterator[str]:

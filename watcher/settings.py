@@ -51,6 +51,10 @@ def _public(url: str) -> str:
 
 
 def _base(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        shown = f"{parts.scheme}://{parts.netloc}"
+        raise ValueError(f'the pages need a host of their own, without a path; write "{shown}"')
     return url.rstrip("/")
 
 

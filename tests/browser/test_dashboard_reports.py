@@ -147,7 +147,7 @@ async def test_an_export_is_downloaded_under_its_name(browser: Browser, api: Api
 async def test_a_link_is_made_and_removed_without_javascript(browser: Browser, api: Api) -> None:
     browser.expect("422 (Unprocessable Entity)")
     page = await visit(browser, api, "links", javascript=False)
-    await page.get_by_role("button", name="New link").click()
+    await page.get_by_role("link", name="New link").click()
     await page.get_by_label("Description").fill(HOSTILE)
     await page.get_by_label("Asset").first.select_option("COIN on Fake")
     await page.get_by_role("button", name="Make the link").click()
@@ -160,7 +160,7 @@ async def test_a_link_is_made_and_removed_without_javascript(browser: Browser, a
     made = (await api.get("/v1/links")).json["data"][0]
     await expect(page.get_by_text(made["url"], exact=True)).to_be_visible()
     assert not await page.locator("[data-copy]").is_visible()
-    await page.get_by_role("button", name="Remove…").click()
+    await page.get_by_role("link", name="Remove…").click()
     await expect(page.get_by_text("It cannot be put back")).to_be_visible()
     await page.get_by_role("button", name="Remove the link").click()
     await expect(page.get_by_role("status").filter(has_text="was removed on")).to_be_visible()
@@ -179,7 +179,7 @@ async def test_an_address_is_made_found_by_its_label_and_archived(browser: Brows
     await page.get_by_role("button", name="Show").click()
     await page.get_by_role("link", name=HOSTILE).click()
     await expect(page.locator("#totals")).to_contain_text("1 COIN")
-    await page.get_by_role("button", name="Archive…").click()
+    await page.get_by_role("link", name="Archive…").click()
     await page.get_by_role("button", name="Archive the address").click()
 
     await expect(page.get_by_role("status").filter(has_text="Archived on")).to_be_visible()

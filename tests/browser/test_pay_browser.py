@@ -37,7 +37,7 @@ async def invoices(api: Api) -> int:
 
 @pytest.mark.parametrize("javascript", [False, True], ids=["without JavaScript", "with JavaScript"])
 async def test_the_way_back_and_another_click_lead_to_the_same_invoice(
-    api: Api, browser: Browser, javascript: bool
+    api: Api, browser: Browser, *, javascript: bool
 ) -> None:
     page = await browser.page(place(api, await link(api, **WAYS)), javascript=javascript)
     await fill(page, "7.5")
@@ -86,7 +86,7 @@ async def test_what_is_wrong_is_told_at_the_field_that_is_then_ready_to_be_corre
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-async def test_the_form_is_usable_by_everybody(api: Api, browser: Browser, dark: bool) -> None:
+async def test_the_form_is_usable_by_everybody(api: Api, browser: Browser, *, dark: bool) -> None:
     browser.expect("422 (Unprocessable")
     page = await browser.page(place(api, await link(api, **WAYS)), dark=dark, phone=True, locale="fr-FR")
     await page.get_by_label("5 \u2013 100 COIN").check()

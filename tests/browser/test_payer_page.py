@@ -177,6 +177,32 @@ async def test_where_the_clipboard_is_forbidden_the_text_is_marked(shop: Api, br
     await expect(page.locator("#copy-amount")).to_have_text("Copy the amount")
 
 
+@pytest.mark.parametrize(
+    ("locale", "words"),
+    [
+        pytest.param("en", "This page has lost its connection.", id="English"),
+        pytest.param("fr", "Cette page a perdu la connexion.", id="French"),
+    ],
+)
+async def test_a_page_that_lost_the_daemon_says_so_until_it_is_back(
+    shop: Api, browser: Browser, locale: str, words: str
+) -> None:
+    page = await browser.page(url(shop, await shop.invoice()), locale=locale)
+    await until(lambda: bool(shop.context.streams._open))
+    browser.expect("ERR_INTERNET_DISCONNECTED")
+    browser.expect("ERR_INCOMPLETE_CHUNKED_ENCODING")
+    notice = page.get_by_text(words)
+    await expect(notice).to_be_hidden()
+
+    await page.context.set_offline(True)
+    for transport in shop.context.streams._open:
+        transport.abort()
+
+    await expect(notice).to_be_visible()
+    await page.context.set_offline(False)
+    await expect(notice).to_be_hidden()
+
+
 async def test_the_countdown_goes_by_the_servers_clock_and_ends_the_asking(
     shop: Api, browser: Browser
 ) -> None:

@@ -17,9 +17,9 @@ import pytest
 import verdict
 import verdict_clerk
 import verdict_patrons
+from failure_logs import failed
 from killer import Killer
 from mail_office import open_office
-from node_fixtures import _FAILED
 from receiver import Receiver
 from sides import EvmSide, LitecoinSide
 from subject import Nursery
@@ -82,7 +82,7 @@ async def town(
 
 async def _close(town: Town, folder: Path, request: pytest.FixtureRequest) -> None:
     try:
-        if request.node.stash.get(_FAILED, False):
+        if failed(request):
             _keep(folder, request.config.rootpath / "test-logs" / "crash")
     finally:
         await town.end()

@@ -192,6 +192,8 @@ async def test_filters_find_what_they_name(api: Api) -> None:
     assert [] == await listed(api, "chain=other")
     assert [two] == await listed(api, "order_id=A-2")
     assert [one] == await listed(api, "order_id=A%2C1")
+    assert [late, two, one] == await listed(api, "order_id=")
+    assert [two] == await listed(api, "order_id=&order_id=A-2")
     assert [one] == await listed(api, f"address={address.upper()}")
     assert [one] == await listed(api, f"txid={txid}")
     assert [one] == await listed(api, "exception=overpaid")

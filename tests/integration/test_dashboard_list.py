@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import link_scene
 from dashboard import Dashboard, sign_in
 from watcher import apikeys
 from watcher.api import sse
@@ -146,6 +147,25 @@ async def test_a_filter_stands_in_the_form_that_it_came_from(api: Api, board: Da
     assert re.findall(r'value="(\w+)" checked', page) == ["paid", "false"]
     assert 'name="from" value="2026-01-05"' in page
     assert "No invoice matches." in page
+
+
+async def test_the_invoices_of_a_link_are_a_list_with_a_chip_that_takes_the_link_away(
+    api: Api, board: Dashboard
+) -> None:
+    link = await link_scene.link(api)
+    of_link = (await link_scene.invoice(api, link))["id"]
+    other = (await api.invoice())["id"]
+
+    place = _links(await _page(board, f"/links/{link['id']}"))["Filter them in the list of invoices"]
+    page = await _page(board, place.removeprefix("/dashboard"))
+    both = await _page(board, f"?link_id={link['id']},lnk_other&q={of_link}")
+
+    assert ([of_link], [of_link]) == (_rows(page), _rows(both))
+    assert f'<input type="hidden" name="link_id" value="{link["id"]}">' in page
+    assert f'<a href="/dashboard/links/{link["id"]}"' in page
+    assert "/dashboard" == _links(page)["Remove"]
+    assert f"/dashboard?link_id={link['id']}&q={of_link}" == _links(both)["Remove"]
+    assert [other, of_link] == _rows(await _page(board))
 
 
 @pytest.mark.parametrize("view", ["All", "Needs action", "Open", "Paid", "Underpaid", "Expired"])

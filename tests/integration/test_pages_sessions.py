@@ -262,6 +262,35 @@ async def test_signing_in_leads_to_the_page_that_was_wanted(api: Api) -> None:
         assert (303, f"{DASHBOARD}{path}") == (reply.status, reply.headers["Location"])
 
 
+async def test_a_form_without_a_session_is_said_to_be_lost_and_leads_back_to_its_page(api: Api) -> None:
+    page = f"{DASHBOARD}/links/new?description=Tea"
+    headers = {**FORM, "Referer": f"http://pay.shop.example{page}"}
+
+    reply = await api.send("POST", f"{DASHBOARD}/links/new", headers, data=b"description=Coffee")
+
+    text = reply.body.decode()
+    assert reply.status == 401
+    assert "Nothing was done: you were no longer signed in." in text
+    assert f'name="next" value="{page}"' in text
+    assert "Coffee" not in text
+
+
+@pytest.mark.parametrize("place", ["", "https://evil.example/x", "https://evil.example//evil.example"])
+async def test_a_form_without_a_session_from_elsewhere_leads_to_the_first_page(api: Api, place: str) -> None:
+    headers = {**FORM, "Referer": place} if place else FORM
+
+    reply = await api.send("POST", f"{DASHBOARD}/links/new", headers, data=b"")
+
+    assert f'name="next" value="{DASHBOARD}"' in reply.body.decode()
+
+
+async def test_who_only_looked_reads_nothing_of_a_lost_form(api: Api) -> None:
+    reply = await api.send("GET", f"{DASHBOARD}/links", {"Accept": "text/html"})
+
+    assert reply.status == 401
+    assert b"Nothing was done" not in reply.body
+
+
 # --- the form
 
 

@@ -134,7 +134,7 @@ async def test_the_way_back_is_there_once_it_is_paid(shop: Api) -> None:
     after = await page(shop, path(made))
 
     assert "shop.example/thanks" not in before.html
-    assert '<a id="back" role="button" href="https://shop.example/thanks?a=1&amp;b=2"' in after.html
+    assert '<a id="back" class="button" href="https://shop.example/thanks?a=1&amp;b=2"' in after.html
     assert "Back to Corner Shop" in after.text
 
 

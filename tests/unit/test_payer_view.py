@@ -78,6 +78,15 @@ def test_each_situation_of_a_payer_has_its_state(fields: dict[str, Any], expecte
     assert expected is state(**fields)
 
 
+def test_money_is_asked_for_in_nothing_that_is_configured_no_longer() -> None:
+    gone = option(uri=None)
+    found = view(invoice(options=[gone, option(), gone]), BEFORE, "1")
+
+    assert ([1], 1, True) == (found.ways, found.chosen, found.asks)
+    assert State.UNPAYABLE is state(options=[gone, gone])
+    assert State.UNDERPAID is state(status="underpaid", options=[gone])
+
+
 @pytest.mark.parametrize("status", [*Status])
 def test_money_is_asked_for_only_while_it_may_be_sent(status: Status) -> None:
     asking = {Status.PENDING, Status.PARTIAL}
@@ -119,8 +128,11 @@ ODD = payment(asset="OTHER", status="ignored")
         pytest.param({"status": "paid", "exceptions": ["late"]}, ["late_too"], id="late beside the paid"),
         pytest.param({"status": "expired", "exceptions": ["late"]}, [], id="late, which the state says"),
         pytest.param({"exceptions": ["wrong_asset"], "payments": [ODD]}, ["wrong_asset"], id="wrong asset"),
-        pytest.param({"payments": [payment(status="replaced")]}, ["gone"], id="replaced"),
-        pytest.param({"payments": [payment(status="reverted")]}, ["gone"], id="reverted"),
+        pytest.param({"payments": [payment(status="replaced")]}, ["gone_again"], id="replaced"),
+        pytest.param({"payments": [payment(status="reverted")]}, ["gone_again"], id="reverted"),
+        pytest.param(
+            {"status": "expired", "payments": [payment(status="reverted")]}, ["gone"], id="gone, over"
+        ),
         pytest.param({"status": "paid", "payments": [payment(status="replaced")]}, [], id="replaced, paid"),
     ],
 )

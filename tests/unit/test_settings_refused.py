@@ -90,6 +90,16 @@ def file(tmp_path: Path) -> Path:
             "server.public_url: holds a user or password; write the address without them",
             id="a public URL with a password",
         ),
+        pytest.param(
+            "[server]\npublic_url = 'https://shop.example/pay'",
+            "server.public_url: the pages need a host of their own, without a path; ",
+            id="a public URL with a path",
+        ),
+        pytest.param(
+            "[server]\npublic_url = 'https://shop.example/?a'",
+            "server.public_url: the pages need a host of their own, without a path; ",
+            id="a public URL with a query",
+        ),
         pytest.param("[server", "not valid TOML: ", id="no TOML"),
         pytest.param(
             "[invoices]\nexpires_in = 59", "invoices.expires_in: is too small; write at least 60", id="59 s"

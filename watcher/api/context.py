@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from watcher.testbed import Bed
 
 
+REPORTS = 2
+"""Statistics that are read at once, each over all invoices: a crowd must not take every connection."""
 DOCUMENT: web.AppKey[dict[str, Any]] = web.AppKey("document", dict)
 """Where an application keeps its OpenAPI document."""
 
@@ -59,6 +62,7 @@ class ApiContext:
     testbed: Bed | None = None
     streams: Streams = field(default_factory=Streams)
     guessing: Guessing = field(default_factory=Guessing)
+    reports: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(REPORTS))
 
 
 @dataclass(frozen=True, slots=True)

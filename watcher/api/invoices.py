@@ -112,7 +112,7 @@ def _filter(call: Call) -> listing.InvoiceFilter:
         address=_spellings(call.context, query.address),
         txid={spelling for txid in query.txid for spelling in (txid, txid.lower())},
         search=search,
-        order_id={*query.order_id, *call.request.query.getall("order_id", [])},  # one may hold a comma
+        order_id={*query.order_id, *filter(None, call.request.query.getall("order_id", []))},  # commas, too
     )
 
 

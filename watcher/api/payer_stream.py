@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from watcher.api.context import Call
     from watcher.api.sse import Send
-    from watcher.payer_feed import Listener, Shown
+    from watcher.payer_feed import Listener
 
 routes = Routes()
 
@@ -32,25 +32,22 @@ async def stream(call: Call) -> web.StreamResponse:
     context = call.context
     address = bucket(remote(call.request, context.settings.server.trusted_proxies))
     with context.payer_feed.listen(call.id) as listener:
-        first = await _first(call, listener)
+        waiting = [await _first(call, listener)]
 
         async def tell(send: Send) -> None:
-            await send(sse.opening() + _blocks(first))
+            await send(sse.opening())
+            await send(waiting.pop())  # nothing keeps an old state once it was sent
             while (found := await listener.next(sse.KEEP_ALIVE)) is not None:
-                await send(_blocks(found) or sse.SILENCE)
+                await send(found[0].block if found else sse.SILENCE)
 
         return await sse.stream(context, call.request, address, tell, payer=True)
 
 
-async def _first(call: Call, listener: Listener) -> list[Shown]:
+async def _first(call: Call, listener: Listener) -> bytes:
     """Return the invoice as it is now; Refused if there is none."""
     found = await listener.next(FIRST)
     if found:
-        return found
+        return found[0].block
     if call.context.payer_feed.is_unknown(call.id):
         raise Refused("not_found", f"there is no invoice {call.id}", status=404)
     raise Refused("busy", "the invoice cannot be read now", status=503)
-
-
-def _blocks(found: list[Shown]) -> bytes:
-    return b"".join(b"id: %b\ndata: %b\n\n" % (one.version.encode(), one.text) for one in found)

@@ -32,7 +32,7 @@ SILENCE = b": keep-alive\n\n"
 PATIENCE = 30.0
 """Seconds that a reader may leave its buffers full before it is dropped; it resumes by its last id."""
 SEND_BUFFER = 64 * 1024
-"""Bytes that the system keeps for a reader; as many wait in the process, beside one piece of what is sent."""
+"""Bytes that the system keeps for a reader; as many wait in the process, and as many beside them."""
 RETRY, SPREAD = 1000, 2000
 """Milliseconds after which a reader comes again, at least, and so many more: not all in one moment."""
 
@@ -94,7 +94,8 @@ def _limit_buffers(transport: Any) -> None:
 
 
 async def _send(writer: AbstractStreamWriter, data: bytes) -> None:
-    """Write; TimeoutError if the reader leaves its buffers full for too long."""
-    async with asyncio.timeout(PATIENCE):
-        await writer.write(data)
-        await writer.drain()
+    """Write, so much at once as may wait; TimeoutError if the reader leaves its buffers full for too long."""
+    for start in range(0, len(data), SEND_BUFFER):
+        async with asyncio.timeout(PATIENCE):
+            await writer.write(data[start : start + SEND_BUFFER])
+            await writer.drain()

@@ -28,7 +28,7 @@ async def statistics(call: Call) -> Answer:
     """Tell how invoices ended, how long payers took, per chain and asset, and which deadline would do."""
     wanted = stats.StatsFilter(**call.query.model_dump())
     expires_in = call.context.settings.invoices.expires_in
-    async with call.context.store.read() as conn:
+    async with call.context.reports, call.context.store.read() as conn:
         return Answer(await stats.statistics(conn, wanted, expires_in))
 
 
@@ -45,6 +45,6 @@ async def series(call: Call) -> Answer:
     """Tell of each day, week or month how its invoices ended, and how much money of each asset came."""
     asked = call.query.model_dump()
     bucket = asked.pop("bucket")
-    async with call.context.store.read() as conn:
+    async with call.context.reports, call.context.store.read() as conn:
         found = await stats_series.series(conn, stats.StatsFilter(**asked), bucket, call.context.links)
     return Answer(found)

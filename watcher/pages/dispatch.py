@@ -131,7 +131,7 @@ async def _read(page: Page, visit: Visit, session: Session | None) -> Visit:
     if request.method == "POST":
         given = await form.fields(request)
         if not page.for_payers:
-            form.check_ours(request, given, session)
+            form.check_ours(request, given, session, visit.context.settings.server.public_url)
         filled = form.read(given, page.form or form.Nothing)
     asked = MultiDict(request.query)
     if page.for_payers:

@@ -44,13 +44,13 @@ def read(given: dict[str, str], model: type[BaseModel]) -> Any:
     return check(model, {name: value for name, value in given.items() if name != TOKEN}, "field")
 
 
-def check_ours(request: web.Request, given: dict[str, str], session: Session | None) -> None:
+def check_ours(request: web.Request, given: dict[str, str], session: Session | None, public_url: str) -> None:
     """Refuse (403) a form that no page of ours sent: each carries what only a page of this session knows.
 
     Before the sign-in there is no session yet: then the browser has to say that the form came from here.
     """
     site = request.headers.get("Sec-Fetch-Site", "same-origin")
-    if site not in {"same-origin", "none"} or not _same_origin(request):
+    if site not in {"same-origin", "none"} or not _same_origin(request, public_url):
         raise _forged()
     if session is not None and not hmac.compare_digest(
         given.get(TOKEN, "").encode(), session.forgery_token.encode()
@@ -58,10 +58,10 @@ def check_ours(request: web.Request, given: dict[str, str], session: Session | N
         raise _forged()
 
 
-def _same_origin(request: web.Request) -> bool:
-    """Whether the browser names this site as the form's: a proxy may change the scheme, not the host."""
+def _same_origin(request: web.Request, public_url: str) -> bool:
+    """Whether the browser names this site as the form's: a proxy may change the scheme, and even the host."""
     origin = request.headers.get("Origin")
-    return origin is None or urlsplit(origin).netloc == request.host
+    return origin is None or origin.partition("://")[2] in {request.host, urlsplit(public_url).netloc}
 
 
 def _forged() -> Refused:

@@ -55,6 +55,7 @@ class ListQuery(Query):
     exception: tuple[Exceptional, ...] = ()
     chain: tuple[str, ...] = ()
     asset: tuple[str, ...] = ()
+    link_id: tuple[str, ...] = ()
     needs_action: Annotated[Flag | None, EMPTY] = None
     since: Annotated[Day, Field(alias="from")] = None
     until: Annotated[Day, Field(alias="to")] = None
@@ -72,6 +73,11 @@ class ListQuery(Query):
             {} if self.needs_action is None else {"needs_action": str(self.needs_action).lower()}
         )
 
+    def without_link(self, id_: str) -> str:
+        """Return where the list is without one of its links."""
+        rest = [link for link in self.link_id if link != id_]
+        return address({**self.fields(), "link_id": rest})
+
     def for_api(self, *, needs_action: bool | None, limit: int, cursor: str | None = None) -> InvoiceQuery:
         """Return the same as the API's query."""
         return InvoiceQuery(
@@ -79,6 +85,7 @@ class ListQuery(Query):
             exception=self.exception,
             chain=self.chain,
             asset=self.asset,
+            link_id=self.link_id,
             needs_action=None if needs_action is None else str(needs_action).lower(),
             created_after=_midnight(self.since),
             created_before=_midnight(self.until, days=1),
@@ -90,8 +97,8 @@ class ListQuery(Query):
 
 def address(fields: Mapping[str, Any], cursor: str | None = None) -> str:
     """Return where the list with these filters is."""
-    found = {**fields, "cursor": cursor} if cursor else fields
-    return f"{DASHBOARD}?{urlencode(found, doseq=True)}" if found else DASHBOARD
+    found = urlencode({**fields, "cursor": cursor} if cursor else fields, doseq=True)
+    return f"{DASHBOARD}?{found}" if found else DASHBOARD
 
 
 def _midnight(day: date | None, days: int = 0) -> str | None:

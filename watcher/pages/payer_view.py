@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from watcher.model import Exceptional, PaymentStatus, RefundState, Status
 
@@ -46,6 +45,8 @@ class State(StrEnum):
     REFUNDING = "refunding"
     REFUNDED = "refunded"
     CANCELLED = "cancelled"
+    UNPAYABLE = "unpayable"
+    """Money would be asked for, but in nothing that is configured any more: it would not be seen."""
 
 
 _STATES = {
@@ -62,7 +63,12 @@ _STATES = {
 """Where nothing else decides."""
 _ASKING = frozenset({State.WAITING, State.PARTIAL})
 _SETTLED = frozenset({State.PAID, State.EXPIRED, State.REFUNDED, State.CANCELLED})
-_UP_TO_THE_SHOP = frozenset({State.UNDERPAID, State.LATE, State.RETURNING, State.EXPIRED, State.CANCELLED})
+_UP_TO_THE_SHOP = frozenset(
+    {
+        *(State.UNDERPAID, State.LATE, State.RETURNING, State.EXPIRED, State.CANCELLED),
+        State.UNPAYABLE,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +83,12 @@ class Depth:
 class View:
     """The state, and what stands beside it. `chosen` is the place of the way to pay that is shown.
 
+    `ways` are the places of those that can be chosen.
     `remarks` are keys of texts. `wallet` and `back` are links that are safe to follow.
     """
 
     state: State
+    ways: Sequence[int]
     chosen: int
     option: Mapping[str, Any]
     remarks: tuple[str, ...]
@@ -116,11 +124,13 @@ class View:
 def view(invoice: Mapping[str, Any], now: datetime, wanted: str | None) -> View:
     """Return what to say of an invoice at a moment. `wanted`: the number of the way that the payer chose."""
     options, payments = invoice["options"], invoice["payments"]
-    chosen = _chosen(options, wanted)
     pending = [one for one in payments if one["status"] == PaymentStatus.PENDING]
     state = _state(invoice, pending, now)
+    ways = _ways(options) if state in _ASKING else range(len(options))
+    chosen = _chosen(options, ways, wanted)
     return View(
         state=state,
+        ways=ways,
         chosen=chosen,
         option=options[chosen],
         remarks=tuple(_remarks(invoice, state)),
@@ -134,18 +144,25 @@ def view(invoice: Mapping[str, Any], now: datetime, wanted: str | None) -> View:
     )
 
 
-def _chosen(options: Sequence[Mapping[str, Any]], wanted: str | None) -> int:
+def _ways(options: Sequence[Mapping[str, Any]]) -> Sequence[int]:
+    """Return the places of the ways in which money would be seen: what is not configured has no link."""
+    return [place for place, one in enumerate(options) if one["uri"] is not None]
+
+
+def _chosen(options: Sequence[Mapping[str, Any]], ways: Sequence[int], wanted: str | None) -> int:
     """Return the place of the way that was chosen, else of the first that was paid, else the first."""
-    numbers = {str(place + 1): place for place in range(len(options))}
+    numbers = {str(place + 1): place for place in ways}
     if wanted in numbers:
         return numbers[wanted]
-    return next((place for place, one in enumerate(options) if one["seen"] != "0"), 0)
+    return next((place for place in ways if options[place]["seen"] != "0"), ways[0])
 
 
 def _state(invoice: Mapping[str, Any], pending: Sequence[Mapping[str, Any]], now: datetime) -> State:
     state = _STATES[Status(invoice["status"])]
     if state in _ASKING and now >= datetime.fromisoformat(invoice["expires_at"]):
         return State.CLOSING
+    if state in _ASKING and not _ways(invoice["options"]):
+        return State.UNPAYABLE
     if state is State.CONFIRMING:
         return _confirming(pending)
     if state is State.EXPIRED and Exceptional.LATE in invoice["exceptions"]:
@@ -185,7 +202,7 @@ def _remarks(invoice: Mapping[str, Any], state: State) -> Iterator[str]:
     if Exceptional.WRONG_ASSET in exceptions:
         yield "invoice_wrong_asset"
     if state is not State.PAID and any(one["status"] in _GONE for one in invoice["payments"]):
-        yield "invoice_gone"
+        yield "invoice_gone_again" if state in _ASKING else "invoice_gone"
 
 
 def _is_unasked(payment: Mapping[str, Any], options: Sequence[Mapping[str, Any]]) -> bool:
@@ -195,4 +212,4 @@ def _is_unasked(payment: Mapping[str, Any], options: Sequence[Mapping[str, Any]]
 
 def _safe(link: str | None, schemes: frozenset[str]) -> str | None:
     """Return a link that a page may offer; None for any other, which a browser might even execute."""
-    return link if link and urlsplit(link).scheme in schemes else None
+    return link if link and link.partition(":")[0] in schemes else None

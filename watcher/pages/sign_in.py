@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import structlog
 from pydantic import Field
@@ -42,9 +42,11 @@ class SignInForm(Form):
 
 
 def first(visit: Visit) -> web.Response:
-    """Ask for the key before the page that was wanted; a form that was sent is not kept."""
-    wanted = visit.request.path_qs if visit.request.method == "GET" else DASHBOARD
-    return visit.page("dashboard/sign_in.html", 401, wanted=wanted, refused=None)
+    """Ask for the key before the page that was wanted; a form that was sent is not kept, and that is said."""
+    request = visit.request
+    is_form = request.method != "GET"
+    wanted = _ours(_form_page(request)) if is_form else request.path_qs
+    return _ask(visit, wanted, 401, is_form=is_form)
 
 
 @pages.add("GET", SIGN_IN, query=SignInQuery)
@@ -52,7 +54,7 @@ async def shown(visit: Visit) -> web.StreamResponse:
     """Ask for a key."""
     if visit.session is not None:
         return visit.redirect(_ours(visit.query.next))
-    return visit.page("dashboard/sign_in.html", wanted=_ours(visit.query.next), refused=None)
+    return _ask(visit, _ours(visit.query.next))
 
 
 @pages.add("POST", SIGN_IN, form=SignInForm)
@@ -63,7 +65,7 @@ async def sign_in(visit: Visit) -> web.StreamResponse:
         key = await apikeys.find(conn, visit.form.key.strip())
     if key is None or key.revoked_at is not None:
         refused = _guessed(visit, key)
-        again = visit.page("dashboard/sign_in.html", refused.status, wanted=wanted, refused=refused)
+        again = _ask(visit, wanted, refused.status, refused)
         if refused.retry_after is not None:
             again.headers["Retry-After"] = str(refused.retry_after)
         return again
@@ -90,6 +92,19 @@ async def sign_out(visit: Visit) -> web.StreamResponse:
     response = visit.redirect(SIGN_IN)
     response.del_cookie(COOKIE, path=DASHBOARD, httponly=True, samesite="Lax")
     return response
+
+
+def _ask(
+    visit: Visit, wanted: str, status: int = 200, refused: Refused | None = None, *, is_form: bool = False
+) -> web.Response:
+    """Return the form for the key. `is_form`: another form came without a session, and is lost."""
+    return visit.page("dashboard/sign_in.html", status, wanted=wanted, refused=refused, is_form=is_form)
+
+
+def _form_page(request: web.Request) -> str:
+    """Return the page that a form was sent from, as our pages let the browser say."""
+    parts = urlsplit(request.headers.get("Referer", ""))
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
 def _ours(place: str) -> str:

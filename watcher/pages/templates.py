@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ FOLDER = Path(__file__).parent / "html"
 
 _SHORT = 20
 _ENDS = 8
+_MOMENT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]+)?Z")
 
 
 class Templates:
@@ -33,7 +35,7 @@ class Templates:
             auto_reload=False,
         )
         self._environment.globals["asset"] = assets.url
-        self._environment.filters.update(moment=moment, short=short)
+        self._environment.filters.update(moment=moment, moments=moments, short=short)
 
     def render(self, name: str, values: Mapping[str, Any]) -> str:
         """Return a page's HTML."""
@@ -46,6 +48,11 @@ def moment(value: str | datetime | None) -> str:
         return ""
     found = datetime.fromisoformat(value) if isinstance(value, str) else value
     return f"{found:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def moments(sentence: str) -> str:
+    """Return a sentence of the API with its moments as people read them."""
+    return _MOMENT.sub(r"\1 \2 UTC", sentence)
 
 
 def short(text: str) -> str:

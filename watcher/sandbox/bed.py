@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from watcher.sandbox.wallet import Wallet
 
 _NOTES = 20
+_NAMED = 3
+"""Transactions of one payment that are told by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,8 @@ class PrivateBed:
                 await asyncio.to_thread(_afford, order)
                 for units in order.units:
                     sent.append(await asyncio.to_thread(_send, order, units))  # noqa: PERF401 - what was sent before a failure stays
-        self._note(f"paid {order}: {', '.join(sent)}")
+        more = f" and {len(sent) - _NAMED} more" if len(sent) > _NAMED else ""
+        self._note(f"paid {order}: {', '.join(sent[:_NAMED])}{more}")
         return sent
 
     def _order(self, money: Sum) -> _Order:

@@ -142,6 +142,7 @@
     const text = button.parentElement.querySelector("code");
     if (!copied && text) getSelection().selectAllChildren(text); // browsers copy only over https, or when allowed
     button.textContent = copied ? "Copied" : "Selected";
+    button.removeAttribute("aria-label");
     if (said) said.textContent = button.textContent;
     setTimeout(() => {
       button.textContent = words;

@@ -7,6 +7,7 @@ const MOST = 60000;
 const DONE = 2000;
 
 const news = document.getElementById("news");
+const lost = document.getElementById("lost"); // shown while the server cannot be reached
 let shown = live().innerHTML; // as the server wrote it, without what is added here
 let offset = Date.parse(live().dataset.now) - Date.now(); // from this device's clock to the server's
 let wait = LEAST;
@@ -78,6 +79,7 @@ async function refresh() {
   const timer = setTimeout(() => asking.abort(), MOST);
   try {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" }, signal: asking.signal });
+    lost.hidden = answer.status < 500;
     if (answer.ok) {
       if (!streamless) wait = LEAST;
       take(new DOMParser().parseFromString(await answer.text(), "text/html"));
@@ -85,6 +87,7 @@ async function refresh() {
       later(Number(answer.headers.get("Retry-After")) * 1000);
     }
   } catch {
+    lost.hidden = false;
     later(0);
   } finally {
     clearTimeout(timer);
@@ -135,12 +138,13 @@ function listen() {
   stream = new EventSource(live().dataset.events);
   stream.addEventListener("open", () => {
     wait = LEAST;
+    if (!lost.hidden) refresh();
   });
   stream.addEventListener("message", (event) => {
     if (event.lastEventId !== live().dataset.version) refresh();
   });
   stream.addEventListener("error", () => {
-    if (stream && stream.readyState === EventSource.CLOSED) later(0, true); // refused: it does not try again by itself
+    if (stream) later(0, stream.readyState === EventSource.CLOSED); // refused: it does not try again by itself
   });
 }
 
