@@ -15,6 +15,7 @@ import msgspec
 import structlog
 
 from watcher import apikeys, told
+from watcher.bus import Signal
 from watcher.feed_window import Told, Window, piece
 
 if TYPE_CHECKING:
@@ -46,29 +47,21 @@ class Listener:
         """`key`: the id of the API key on whose strength it listens; None needs none."""
         self.after, self.key = after, key
         self._feed = feed
-        self._news = asyncio.Event()
+        self._news = Signal()
 
     async def next(self, patience: float) -> list[Told] | None:
         """Return the next events, [] if none came in `patience` seconds.
 
         None when it is over: the key was revoked, the feed closed, or its reader failed.
         """
-        self._news.clear()  # before it looks: what happens from here on wakes it
+        news = self._news.next()  # before it looks: what happens from here on wakes it
         while (found := await self._feed.after(self)) == []:
-            if not await self._woken(patience):
+            if not await self._news.wait(patience, news):
                 return []
-            self._news.clear()
+            news = self._news.next()
         if found:
             self.after = found[-1].seq
         return found
-
-    async def _woken(self, patience: float) -> bool:
-        try:
-            async with asyncio.timeout(patience):
-                await self._news.wait()
-        except TimeoutError:
-            return False
-        return True
 
     def wake(self) -> None:
         """Let it look again."""

@@ -81,31 +81,23 @@ class Listener:
         self.invoice_id = invoice_id
         self._feed = feed
         self._had: str | None = None
-        self._news = asyncio.Event()
+        self._news = Signal()
 
     async def next(self, patience: float) -> list[Shown] | None:
         """Return the invoice as soon as it is another than before, [] if it was none in `patience` seconds.
 
         None when it is over: there is no such invoice, the feed closed, or its reader failed.
         """
-        self._news.clear()  # before it looks: what happens from here on wakes it
+        news = self._news.next()  # before it looks: what happens from here on wakes it
         while not self._feed.over(self.invoice_id):
             found = self._feed.shown(self.invoice_id)
             if found is not None and found.version != self._had:
                 self._had = found.version
                 return [found]
-            if not await self._woken(patience):
+            if not await self._news.wait(patience, news):
                 return []
-            self._news.clear()
+            news = self._news.next()
         return None
-
-    async def _woken(self, patience: float) -> bool:
-        try:
-            async with asyncio.timeout(patience):
-                await self._news.wait()
-        except TimeoutError:
-            return False
-        return True
 
     def wake(self) -> None:
         """Let it look again."""

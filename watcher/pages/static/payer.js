@@ -79,7 +79,7 @@ async function refresh() {
   const timer = setTimeout(() => asking.abort(), MOST);
   try {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" }, signal: asking.signal });
-    lost.hidden = answer.status < 500;
+    say(answer.status >= 500);
     if (answer.ok) {
       if (!streamless) wait = LEAST;
       take(new DOMParser().parseFromString(await answer.text(), "text/html"));
@@ -87,7 +87,7 @@ async function refresh() {
       later(Number(answer.headers.get("Retry-After")) * 1000);
     }
   } catch {
-    lost.hidden = false;
+    say(true);
     later(0);
   } finally {
     clearTimeout(timer);
@@ -115,6 +115,12 @@ function take(page) {
   enhance();
   if (focused) focusAgain(focused);
   if (changed) news.textContent = told();
+}
+
+function say(isLost) {
+  if (lost.hidden !== isLost) return; // said already
+  lost.hidden = !isLost;
+  lost.textContent = isLost ? lost.dataset.words : "";
 }
 
 function told() {
