@@ -14,6 +14,7 @@ import aiohttp
 from canaries import CANARIES, configuration, hostile, told
 from daemon import COMMAND, Daemon, free_port
 from watcher.api.scopes import SCOPES
+from watcher.api.server import ROUTES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from watcher.sandbox.anvil import Anvil
 
 WITHIN = 40.0
+STREAMS = {route.path for route in ROUTES if route.streams}
+"""They go on until their reader ends them; each event stands elsewhere, too."""
 URLS = {"hook path", "hook query", "made hook path", "invoice hook path"}
 KEPT = URLS | {"body"}
 WHY = KEPT | {"customer"}
@@ -137,7 +140,7 @@ async def look_everywhere(daemon: Installation, invoice: str) -> dict[str, str]:
     """Return what every place that tells something says."""
     texts = {}
     for method, path in SCOPES:
-        if method == "GET" and not path.endswith("/stream"):
+        if method == "GET" and path not in STREAMS:
             where = path.replace(
                 "{id}", invoice if "invoices" in path or path.startswith("/i/") else "ethereum"
             )
