@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 
-from watcher.pages.templates import FOLDER, moments
+from watcher.pages.assets import Assets
+from watcher.pages.templates import FOLDER, Templates, moments
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TEMPLATES = {str(path.relative_to(FOLDER)): path.read_text() for path in FOLDER.rglob("*.html")}
 
@@ -40,3 +45,21 @@ def test_no_template_carries_code_or_looks_that_the_policy_forbids() -> None:
 )
 def test_moments_in_a_sentence_are_as_people_read_them(sentence: str, expected: str) -> None:
     assert expected == moments(sentence)
+
+
+@pytest.mark.parametrize(
+    ("confirmations", "required", "expected"),
+    [(1, 2, "1 of 2"), (3, "finalized", "3, confirmed once finalized")],
+    ids=["blocks", "by the chain's own word"],
+)
+def test_a_payments_depth_is_told_against_what_it_takes(
+    confirmations: int, required: int | str, expected: str, tmp_path: Path
+) -> None:
+    (tmp_path / "dashboard").mkdir()
+    (tmp_path / "dashboard" / "_macros.html").write_text(TEMPLATES["dashboard/_macros.html"])
+    (tmp_path / "page.html").write_text(
+        '{% from "dashboard/_macros.html" import depth with context %}{{ depth(one) }}'
+    )
+    one = {"confirmations": confirmations, "required_confirmations": required}
+
+    assert expected == Templates(Assets.load(), tmp_path).render("page.html", {"one": one})
