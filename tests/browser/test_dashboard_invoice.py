@@ -43,7 +43,7 @@ async def to(page: Page, role: str, name: str) -> None:
     """Move on with the key that everybody has, to what a screen reader calls so."""
     wanted = page.get_by_role(role, name=name, exact=True)  # type: ignore[arg-type]
     for _ in range(60):
-        if await wanted.evaluate("one => one === document.activeElement"):
+        if await wanted.and_(page.locator(":focus")).count():
             return
         await page.keyboard.press("Tab")
     pytest.fail(f"the keyboard does not reach {role} {name!r}")
