@@ -104,7 +104,7 @@ async def test_a_page_of_no_invoice_is_not_found(merchant: Dashboard) -> None:
         reply = await merchant.get(place({"id": "inv_x"}, then))
 
         assert reply.status == 404
-        assert "there is no invoice inv_x" in text(reply)
+        assert "There is no invoice inv_x." in text(reply)
 
 
 async def test_a_key_that_may_only_read_sees_no_buttons_and_is_refused(api: Api) -> None:
@@ -124,7 +124,7 @@ async def test_a_key_that_may_only_read_sees_no_buttons_and_is_refused(api: Api)
         sent = await reader.post(place(invoice, f"/{then}"), once="x", sequence="1")
 
         assert [403, 403] == [read.status, sent.status]
-        assert "this needs a key of scope write" in text(sent)
+        assert "This needs a key of scope write" in text(sent)
 
 
 async def test_hostile_words_are_shown_as_words(api: Api, merchant: Dashboard) -> None:

@@ -285,4 +285,4 @@ async def test_what_to_sign_stands_on_the_page_in_coins(
         )
         assert f'<a href="{page}/psbt" download>' in (await merchant.get(page)).body.decode()
     else:
-        assert [404, True] == [file.status, "there is no PSBT" in text(file)]
+        assert [404, True] == [file.status, "There is no PSBT" in text(file)]

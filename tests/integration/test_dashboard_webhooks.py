@@ -165,7 +165,7 @@ async def test_a_smaller_key_sees_everything_and_no_button_and_is_refused(api: A
     assert [1, 1, 1] == [text.count('method="post"') for text in shown]  # to sign out
     assert all("/webhooks/add" not in text and "/rotate" not in text for text in shown)
     assert {403} == {reply.status for reply in refused}
-    assert "this needs a key of scope admin" in alert(refused[0].body)
+    assert "This needs a key of scope admin" in alert(refused[0].body)
 
 
 # Endpoints
@@ -261,7 +261,7 @@ async def test_an_endpoint_that_there_is_not_is_404(admin: Dashboard) -> None:
     for act in ("", "/rotate", "/remove", "/disable", "/replay", "/change"):
         reply = await admin.get(f"{HOOKS}/whk_none{act}")
 
-        assert (404, "there is no webhook whk_none") == (reply.status, alert(reply.body))
+        assert (404, "There is no webhook whk_none.") == (reply.status, alert(reply.body))
 
 
 async def test_a_replay_takes_moments_as_browsers_write_them(api: Api, admin: Dashboard) -> None:

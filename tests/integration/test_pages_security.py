@@ -103,7 +103,7 @@ async def test_a_page_that_is_not_there_is_said_to_be_and_a_slash_too_many_is_fo
 
     nowhere, slash = await anna.get(f"{DASHBOARD}/nonsense/x"), await anna.get(f"{DASHBOARD}/")
 
-    assert (404, True) == (nowhere.status, b"there is no such page" in nowhere.body)
+    assert (404, True) == (nowhere.status, b"There is no such page." in nowhere.body)
     assert (303, DASHBOARD) == (slash.status, slash.headers["Location"])
 
 

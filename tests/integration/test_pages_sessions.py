@@ -303,9 +303,9 @@ FORMS = [
     pytest.param(b"key=a&admin=1", {}, 422, "unknown field", id="an unknown field"),
     pytest.param(b"key=" + b"a" * 501, {}, 422, "at most 500", id="a long key"),
     pytest.param(b"key=" + b"a" * BODY_LIMIT, {}, 413, "larger than", id="above 64 KiB"),
-    pytest.param(b'{"key": "a"}', {"Content-Type": "application/json"}, 415, "send the form", id="JSON"),
-    pytest.param(b"key=a", {"Content-Type": "text/plain"}, 415, "send the form", id="text"),
-    pytest.param(b"key=a", {"Content-Type": "multipart/form-data"}, 415, "send the form", id="multipart"),
+    pytest.param(b'{"key": "a"}', {"Content-Type": "application/json"}, 415, "Send the form", id="JSON"),
+    pytest.param(b"key=a", {"Content-Type": "text/plain"}, 415, "Send the form", id="text"),
+    pytest.param(b"key=a", {"Content-Type": "multipart/form-data"}, 415, "Send the form", id="multipart"),
 ]
 
 

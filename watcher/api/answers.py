@@ -63,10 +63,15 @@ def problem(refused: Refused) -> web.Response:
     response = web.Response(body=body, status=refused.status, content_type=JSON)
     if refused.status == web.HTTPUnauthorized.status_code:
         response.headers["WWW-Authenticate"] = "Bearer"
+    conclude(response, refused)
+    return response
+
+
+def conclude(response: web.Response, refused: Refused) -> None:
+    """Say when to come again, and end the connection where the rest of what was refused would follow."""
     if refused.status in _LAST_WORD:
         response.force_close()
     set_retry(response, refused.retry_after)
-    return response
 
 
 def set_retry(response: web.Response, seconds: int | None) -> None:

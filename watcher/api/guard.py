@@ -1,8 +1,9 @@
-"""Outermost: names each request, writes one line of log, and makes JSON of whatever goes wrong inside."""
+"""Outermost: names each request, writes one line of log, and answers for whatever goes wrong inside."""
 
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from watcher.api.limits import Limits
 
     Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
+    Tell = Callable[[web.Request, Refused], web.Response | None]
+    """From what went wrong to what people read; None for who reads JSON."""
 
 log = structlog.get_logger()
 
@@ -37,8 +40,8 @@ _FAULTS = {
 }
 
 
-def guard(context: ApiContext, limits: Limits) -> Any:
-    """Return the outermost middleware."""
+def guard(context: ApiContext, limits: Limits, tell: Tell | None = None) -> Any:
+    """Return the outermost middleware. `tell`: who has pages for people."""
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handle) -> web.StreamResponse:
@@ -49,7 +52,7 @@ def guard(context: ApiContext, limits: Limits) -> Any:
             response = (
                 _ended(unsound)
                 if unsound
-                else await _answered(request, _counted(handler, limits, bucket(address)))
+                else await _answered(request, _counted(handler, limits, bucket(address)), tell)
             )
             if hdrs.UPGRADE in request.headers:
                 response.force_close()  # aiohttp takes what follows for another protocol: nobody speaks one
@@ -92,22 +95,28 @@ def _method(request: web.Request) -> str:
     return request.method if request.method in _METHODS else "OTHER"
 
 
-async def _answered(request: web.Request, handle: Handle) -> web.StreamResponse:
+async def _answered(request: web.Request, handle: Handle, tell: Tell | None) -> web.StreamResponse:
+    told = partial(_told, request, tell)
     try:
         return await with_storage(request, handle)
     except Refused as refused:
-        return problem(refused)
+        return told(refused)
     except Replay as replay:
         stored, headers = replay.stored, {"Idempotent-Replay": "true"}
         return web.Response(body=stored.body, status=stored.status, content_type=JSON, headers=headers)
     except web.HTTPException as error:
-        return unroutable(error)
+        return unroutable(error, told)
     except web.RequestPayloadError:
-        return problem(Refused("malformed_json", "the body cannot be decoded", status=400))
+        return told(Refused("malformed_json", "the body cannot be decoded", status=400))
     except Exception:
         # One request's bug must neither show itself to a stranger nor stop the scanners beside it.
         log.exception("request.failed", method=request.method, path=_path(request))
-        return problem(failure(request_id(request)))
+        return told(failure(request_id(request)))
+
+
+def _told(request: web.Request, tell: Tell | None, refused: Refused) -> web.Response:
+    page = tell(request, refused) if tell else None
+    return problem(refused) if page is None else page
 
 
 async def with_storage(request: web.Request, handle: Handle) -> web.StreamResponse:
@@ -121,10 +130,10 @@ async def with_storage(request: web.Request, handle: Handle) -> web.StreamRespon
         raise Refused("storage_unavailable", message, status=503) from None
 
 
-def unroutable(error: web.HTTPException) -> web.Response:
+def unroutable(error: web.HTTPException, told: Callable[[Refused], web.Response] = problem) -> web.Response:
     """Return what aiohttp itself refuses, as every other error."""
     code, message = _FAULTS.get(error.status, ("invalid", error.reason))
-    response = problem(Refused(code, message, status=error.status))
+    response = told(Refused(code, message, status=error.status))
     if "Allow" in error.headers:
         response.headers["Allow"] = error.headers["Allow"]
     return response

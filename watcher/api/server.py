@@ -6,8 +6,8 @@ import ipaddress
 import os
 import socket
 import sys
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 from aiohttp import web
@@ -41,15 +41,14 @@ from watcher.api.protocol import Runner, most_connections
 from watcher.api.requests import BODY_LIMIT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from watcher.api.context import ApiContext
     from watcher.api.dispatch import Handle
+    from watcher.errors import Refused
 
     Handles = Mapping[tuple[str, str], Handle]
-    Site = Callable[[ApiContext, Limits, Handles], Handles]
-    """From what the API answers by method and path to what stands beside it, or in its place."""
 
 log = structlog.get_logger()
 
@@ -74,13 +73,24 @@ ROUTES: tuple[Route, ...] = (
 )
 
 
+class Site(Protocol):
+    """The pages for people."""
+
+    def __call__(self, context: ApiContext, limits: Limits, api: Handles) -> Handles:
+        """From what the API answers by method and path to what stands beside it, or in its place."""
+
+    def told(self, context: ApiContext, request: web.Request, refused: Refused) -> web.Response | None:
+        """From what went wrong outside of a page to what a browser shows; None for everybody else."""
+
+
 def build(context: ApiContext, *, trusted: bool = False, site: Site | None = None) -> web.Application:
     """Return the application. `trusted`: whoever reaches it is the operator (the Unix socket).
 
     `site`: the pages for people, which may stand in front of routes of the API.
     """
     limits = Limits() if trusted else _limits(context)
-    app = web.Application(client_max_size=BODY_LIMIT, middlewares=[guard(context, limits)])
+    tell = partial(site.told, context) if site else None
+    app = web.Application(client_max_size=BODY_LIMIT, middlewares=[guard(context, limits, tell)])
     app[DOCUMENT] = _document(context.version, context.settings.server.public_url)
     handles = {(r.method, r.path): endpoint(r, context, limits, trusted=trusted) for r in ROUTES}
     if site is not None:

@@ -6,19 +6,19 @@ Knows no page and decides nothing.
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import structlog
 from multidict import MultiDict
 
 from watcher import sessions
-from watcher.api.answers import set_retry
 from watcher.api.dispatch import check_path
 from watcher.api.guard import with_storage
 from watcher.api.remote import bucket, remote
 from watcher.api.requests import read_query
 from watcher.errors import Refused
-from watcher.pages import form, sign_in
+from watcher.pages import form, problems, sign_in
 from watcher.pages.page import DASHBOARD
 from watcher.pages.visit import LANGUAGE, Visit
 
@@ -48,7 +48,7 @@ def page_handle(page: Page, site: Site, context: ApiContext, limits: Limits) -> 
         try:
             return await with_storage(request, lambda _: _answer(page, visit, limits))
         except Refused as refused:
-            return _problem(visit, refused)
+            return problems.shown(replace(visit, session=request.get(problems.SESSION)), refused)
 
     return handle
 
@@ -72,7 +72,7 @@ def either(page: Handle, api: Handle) -> Handle:
     """Return what answers with a page to whoever asks for one, and as the API to everybody else."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        if _wants_page(request):
+        if problems.wants_page(request):
             return await page(request)
         response = await api(request)
         if not response.prepared:
@@ -92,13 +92,6 @@ def asset_handle(site: Site, context: ApiContext, limits: Limits) -> Handle:
     return handle
 
 
-def _wants_page(request: web.Request) -> bool:
-    """Whether it is a browser that asks, or sends a form: programs name JSON, or take anything."""
-    accepted = request.headers.get("Accept", "")
-    asks = "text/html" in accepted and "json" not in accepted
-    return asks and (request.method != "POST" or request.content_type == form.MEDIA)
-
-
 async def _count(request: web.Request, context: ApiContext, limits: Limits) -> None:
     await limits.address(bucket(remote(request, context.settings.server.trusted_proxies)))
 
@@ -111,6 +104,8 @@ async def _session(request: web.Request, context: ApiContext) -> Session | None:
     now = context.clock()
     async with context.store.read() as conn:
         session = await sessions.find(conn, token, now)
+    if session is not None:
+        request[problems.SESSION] = session
     by_itself = REFRESH in request.headers or request.path == f"{DASHBOARD}/events"
     if session is not None and session.is_due(now) and not by_itself:
         async with context.store.write() as conn:
@@ -150,10 +145,3 @@ async def _read(page: Page, visit: Visit, session: Session | None) -> Visit:
 
 def _room(page: Page, limits: Limits) -> AbstractContextManager[None]:
     return nullcontext() if page.open_ended else limits.room()
-
-
-def _problem(visit: Visit, refused: Refused) -> web.Response:
-    template = "problem.html" if visit.for_payers else "dashboard/problem.html"
-    response = visit.page(template, refused.status, refused=refused)
-    set_retry(response, refused.retry_after)
-    return response

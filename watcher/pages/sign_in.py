@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import unquote, urlsplit
 
 import structlog
 from pydantic import Field
@@ -14,6 +13,7 @@ from watcher.api.values import Query
 from watcher.apikeys import Scope
 from watcher.errors import Refused
 from watcher.pages.page import DASHBOARD, Form, Pages
+from watcher.pages.places import form_page, ours
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -45,7 +45,7 @@ def first(visit: Visit) -> web.Response:
     """Ask for the key before the page that was wanted; a form that was sent is not kept, and that is said."""
     request = visit.request
     is_form = request.method != "GET"
-    wanted = _ours(_form_page(request)) if is_form else request.path_qs
+    wanted = ours(form_page(request)) if is_form else request.path_qs
     return _ask(visit, wanted, 401, is_form=is_form)
 
 
@@ -53,14 +53,14 @@ def first(visit: Visit) -> web.Response:
 async def shown(visit: Visit) -> web.StreamResponse:
     """Ask for a key."""
     if visit.session is not None:
-        return visit.redirect(_ours(visit.query.next))
-    return _ask(visit, _ours(visit.query.next))
+        return visit.redirect(ours(visit.query.next))
+    return _ask(visit, ours(visit.query.next))
 
 
 @pages.add("POST", SIGN_IN, form=SignInForm)
 async def sign_in(visit: Visit) -> web.StreamResponse:
     """Begin a session, and show the page that was wanted."""
-    context, wanted = visit.context, _ours(visit.form.next)
+    context, wanted = visit.context, ours(visit.form.next)
     async with context.store.read() as conn:
         key = await apikeys.find(conn, visit.form.key.strip())
     if key is None or key.revoked_at is not None:
@@ -99,20 +99,6 @@ def _ask(
 ) -> web.Response:
     """Return the form for the key. `is_form`: another form came without a session, and is lost."""
     return visit.page("dashboard/sign_in.html", status, wanted=wanted, refused=refused, is_form=is_form)
-
-
-def _form_page(request: web.Request) -> str:
-    """Return the page that a form was sent from, as our pages let the browser say."""
-    parts = urlsplit(request.headers.get("Referer", ""))
-    return f"{parts.path}?{parts.query}" if parts.query else parts.path
-
-
-def _ours(place: str) -> str:
-    """Return a place of the dashboard; whatever else is asked for becomes its first page."""
-    inside = place == DASHBOARD or place.startswith((f"{DASHBOARD}/", f"{DASHBOARD}?"))
-    parts = unquote(place.partition("?")[0]).split("/")
-    plain = place.isascii() and place.isprintable() and "\\" not in place
-    return place if inside and plain and not {".", ".."}.intersection(parts) else DASHBOARD
 
 
 def _guessed(visit: Visit, key: ApiKey | None) -> Refused:

@@ -19,6 +19,7 @@ from watcher.pages import (
     live,
     pay,
     payer,
+    problems,
     refund,
     sandbox,
     sign_in,
@@ -33,10 +34,13 @@ from watcher.pages.dispatch import asset_handle, either, page_handle
 from watcher.pages.templates import Templates
 
 if TYPE_CHECKING:
+    from aiohttp import web
+
     from watcher.api.context import ApiContext
     from watcher.api.dispatch import Handle
     from watcher.api.limits import Limits
     from watcher.api.server import Handles
+    from watcher.errors import Refused
     from watcher.pages.languages import Languages
     from watcher.pages.page import Page
     from watcher.settings import Settings
@@ -87,3 +91,7 @@ class Site:
             name = (page.method, page.path)
             found[name] = either(handle, api[name]) if name in api else handle
         return found
+
+    def told(self, context: ApiContext, request: web.Request, refused: Refused) -> web.Response | None:
+        """Return what a browser shows of what went wrong outside of a page; None for everybody else."""
+        return problems.told(self, context, request, refused)

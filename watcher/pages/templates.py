@@ -18,6 +18,8 @@ FOLDER = Path(__file__).parent / "html"
 
 _SHORT = 20
 _ENDS = 8
+_CHAIN = re.compile(r"(?<=\S on )[^\s:]+(?=: | \()|^\S+(?= is read and proven )")
+"""The sum of a way to pay ("ETH on base: "), a payment ("ETH on base (TXID)"), how far a chain is read."""
 _MOMENT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]+)?Z")
 
 
@@ -35,7 +37,7 @@ class Templates:
             auto_reload=False,
         )
         self._environment.globals["asset"] = assets.url
-        self._environment.filters.update(moment=moment, moments=moments, short=short)
+        self._environment.filters.update(moment=moment, moments=moments, short=short, titled=titled)
 
     def render(self, name: str, values: Mapping[str, Any]) -> str:
         """Return a page's HTML."""
@@ -53,6 +55,11 @@ def moment(value: str | datetime | None) -> str:
 def moments(sentence: str) -> str:
     """Return a sentence of the API with its moments as people read them."""
     return _MOMENT.sub(r"\1 \2 UTC", sentence)
+
+
+def titled(sentence: str, titles: Mapping[str, str]) -> str:
+    """Return a sentence that explains an invoice with chains as people call them, by their names there."""
+    return _CHAIN.sub(lambda found: titles.get(found[0], found[0]), sentence)
 
 
 def short(text: str) -> str:

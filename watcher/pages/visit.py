@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from watcher.pages.site import Site
     from watcher.sessions import Session
 
+PAYERS = ("/i/", "/pay/")
+"""How the paths of payers' pages begin."""
+
 LANGUAGE = "lang"
 """The parameter by which a payer chooses another language than the browser's."""
 
@@ -68,7 +71,7 @@ class Visit:
         """Return a page from its template."""
         html = self.site.templates.render(template, {**self._common(), **values})
         if self.for_payers:
-            ancestors = self.context.settings.checkout.frame_ancestors
+            ancestors = self._ancestors
             response = answers.page(html, status, referrer="no-referrer", ancestors=ancestors, pack=True)
             response.headers["Vary"] = "Accept, Accept-Language"
             return response
@@ -90,6 +93,12 @@ class Visit:
         config = self.context.settings.chains.get(name)
         return config.explorer.replace("{txid}", quote(txid)) if config and config.explorer else None
 
+    @property
+    def _ancestors(self) -> tuple[str, ...]:
+        """Which sites may show a payer's page inside theirs: also where there is none by that name."""
+        may = self.request.path.startswith(PAYERS)
+        return tuple(self.context.settings.checkout.frame_ancestors) if may else ()
+
     def _token_field(self) -> Markup:
         """Return the hidden field without which a form of the dashboard is refused."""
         token = self.session.forgery_token if self.session else ""
@@ -109,6 +118,7 @@ class Visit:
                 "checkout": self.context.settings.checkout,
             }
         return names | {
+            "chain_titles": {name: self.chain_title(name) for name in self.context.settings.chains},
             "session": self.session,
             "csrf": self._token_field,
             "path": self.request.path,
