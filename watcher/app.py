@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 import chains
-from watcher import app_endpoints, app_links, failpoint, mail_text, migrate, pulse, troubles
+from watcher import app_endpoints, app_links, app_unfollowed, failpoint, mail_text, migrate, pulse
 from watcher.actions import Actions
 from watcher.api.context import ApiContext
 from watcher.app_servers import serve
@@ -187,9 +187,9 @@ async def run(
         if not sqlite_is_safe():
             log.warning("database.old_sqlite", remedy="this SQLite has a known fault with several writers")
         async with app.store.read() as connection:
-            unfollowed = await troubles.unfollowed(connection, app.chains)
-        for chain, count in unfollowed.items():
-            log.warning("chain.not_configured", chain=chain, open_invoices=count, remedy="configure it again")
+            unfollowed = await app_unfollowed.found(connection, app.chains)
+        for one in unfollowed:
+            log.warning("invoices.unfollowed", **one._asdict())
         app.scanners.update({name: _scanner(app, name) for name in app.chains})
         port = await serve(app.context(), servers, http=http)
         failpoint.hit("start.listening")

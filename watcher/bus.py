@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Collection, Iterable
 
 
 class Signal:
@@ -52,15 +52,25 @@ class Bus:
     """What there is to wake for.
 
     `outbox`: deliveries were written. `events`: an event was. `scan`: a chain has something to do. `chains`:
-    one was looked at.
+    one was looked at. `on_decided`: who hears of decisions, also of those that no event tells of.
     """
 
     outbox: Signal = field(default_factory=Signal)
     events: Signal = field(default_factory=Signal)
     chains: Signal = field(default_factory=Signal)
     scan: defaultdict[str, Signal] = field(default_factory=lambda: defaultdict(Signal))
+    on_decided: list[Callable[[Collection[str], int], None]] = field(default_factory=list)
 
     def published(self) -> None:
         """Tell the notifier and every listener; call it after the commit."""
         self.outbox.set()
         self.events.set()
+
+    def decided(self, subjects: Collection[str], events: int) -> None:
+        """Tell of invoices and standing addresses whose facts changed; call it after the commit.
+
+        `events`: how many tell of it. A refund's new address has none, a wrong payment's end neither.
+        """
+        if subjects:
+            for hear in self.on_decided:
+                hear(subjects, events)

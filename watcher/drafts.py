@@ -43,9 +43,11 @@ Url = Annotated[
     StringConstraints(max_length=2000, pattern=r"^https?://[^\s/?#]+[^\s]*$"),
     in_words('is no web address of up to 2000 characters, such as "https://shop.example/paid"'),
 ]
+_MAIL_PART = r'[^@\s\x00-\x1f\x7f:;,<>()\[\]\\"]+'
+"""What stands on a side of the @: nothing that in a header would begin, end or quote something else."""
 Email = Annotated[
     str,
-    StringConstraints(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$"),
+    StringConstraints(max_length=254, pattern=f"^{_MAIL_PART}@{_MAIL_PART}$"),
     in_words('is no email address of up to 254 characters, such as "jo@shop.example"'),
 ]
 Address = Annotated[str, StringConstraints(min_length=1, max_length=128)]

@@ -19,7 +19,7 @@ from watcher.bus import Signal
 from watcher.feed_window import Told, Window, piece
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -41,21 +41,25 @@ GROUP = 100
 
 
 class Listener:
-    """One who listens. `after` is the seq of the last event that it was handed."""
+    """One who listens. `after` is the seq of the last event that it was handed.
 
-    def __init__(self, feed: Feed, after: int, key: str | None) -> None:
+    `nudged`: something changed of which no event tells. Who was told so sets it back.
+    """
+
+    def __init__(self, feed: Feed, after: int, key: str | None, *, quiet: bool) -> None:
         """`key`: the id of the API key on whose strength it listens; None needs none."""
-        self.after, self.key = after, key
+        self.after, self.key, self.quiet = after, key, quiet
+        self.nudged = False
         self._feed = feed
         self._news = Signal()
 
     async def next(self, patience: float) -> list[Told] | None:
-        """Return the next events, [] if none came in `patience` seconds.
+        """Return the next events, [] if none came in `patience` seconds or before it was nudged.
 
         None when it is over: the key was revoked, the feed closed, or its reader failed.
         """
         news = self._news.next()  # before it looks: what happens from here on wakes it
-        while (found := await self._feed.after(self)) == []:
+        while (found := await self._feed.after(self)) == [] and not self.nudged:
             if not await self._news.wait(patience, news):
                 return []
             news = self._news.next()
@@ -80,15 +84,16 @@ class Feed:
         self._reader: asyncio.Task[None] | None = None
         self._behind = asyncio.Semaphore(BEHIND)
         self._closed = False
+        bus.on_decided.append(self._decided)
 
     def __len__(self) -> int:
         """Return how many listen."""
         return len(self._listeners)
 
     @contextmanager
-    def listen(self, after: int, key: str | None = None) -> Iterator[Listener]:
-        """Let somebody listen to what comes after a seq."""
-        listener = Listener(self, after, key)
+    def listen(self, after: int, key: str | None = None, *, quiet: bool = False) -> Iterator[Listener]:
+        """Let somebody listen to what comes after a seq; `quiet`: to what changes without an event, too."""
+        listener = Listener(self, after, key, quiet=quiet)
         self._listeners.add(listener)
         if not self._closed and (self._reader is None or self._reader.done()):
             self._reader = asyncio.create_task(self._read(), name="feed", context=Context())
@@ -118,6 +123,13 @@ class Feed:
             if listener.key is not None and not await apikeys.alive(conn, [listener.key]):
                 return None
             return piece(await _page(conn, listener.after))
+
+    def _decided(self, _subjects: Collection[str], events: int) -> None:
+        """Nudge who would hear nothing of it otherwise."""
+        for listener in self._listeners if not events else ():
+            if listener.quiet:
+                listener.nudged = True
+                listener.wake()
 
     async def _read(self) -> None:
         """Read what is new until nobody listens."""

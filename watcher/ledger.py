@@ -139,6 +139,7 @@ class Ledger:
             touched = await deposits.undo(connection, batch.chain, batch.base.height)
             timing = deposits.Timing(batch.observed_at, drift, _earliest(old, batch.base) - drift)
             touched |= await deposits.record(connection, batch, timing)
+            recorded = frozenset(touched)
             as_of = _proven(old, batch)
             await _advance(connection, batch, old, as_of, history)
             if batch.hole:
@@ -149,6 +150,7 @@ class Ledger:
             written = await self._settle(connection, touched)
         if written or batch.hole:
             self._bus.published()
+        self._bus.decided(recorded, written)
         return written
 
     async def first_shown(self, chain: str) -> datetime | None:
@@ -192,11 +194,11 @@ class Ledger:
         """Record what blocks below the cursor say on a second reading, and shorten the gap by them."""
         async with self._store.write("gap") as connection:
             await deposits.check_kept(connection, gap.chain, blocks)
-            touched = await deposits.record_again(connection, gap.chain, blocks, transfers, timing)
+            recorded = await deposits.record_again(connection, gap.chain, blocks, transfers, timing)
             await gaps.was_read(connection, gap, blocks[0].height, blocks[-1].height, self._clock())
-            touched |= await affected.between(connection, gap)
-            written = await self._settle(connection, touched)
+            written = await self._settle(connection, recorded | await affected.between(connection, gap))
         self._bus.published()
+        self._bus.decided(recorded, written)
         return written
 
     async def absorb_recovered(
@@ -206,12 +208,12 @@ class Ledger:
         async with self._store.write("gap") as connection:
             for block in {*proven, *(t.block for t in transfers if t.block)}:
                 await deposits.check_kept(connection, gap.chain, [block])
-            touched = await deposits.record_found(connection, gap.chain, transfers, timing)
+            recorded = await deposits.record_found(connection, gap.chain, transfers, timing)
             for block in proven:
                 await gaps.was_read(connection, gap, block.height, block.height, self._clock())
-            touched |= await affected.between(connection, gap)
-            written = await self._settle(connection, touched)
+            written = await self._settle(connection, recorded | await affected.between(connection, gap))
         self._bus.published()
+        self._bus.decided(recorded, written)
         return written
 
     async def _settle(self, connection: AsyncConnection, touched: Collection[str]) -> int:

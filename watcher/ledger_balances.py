@@ -150,9 +150,10 @@ class Comparisons:
             for subject in {each.subject for each in agreed} & standing:
                 await alerts.clear(connection, chain, AlertKind.BALANCE_DISAGREEMENT, subject, now)
             await _anchor(connection, chain, window[1])
-            await settle(connection, touched, now, self._links)
-            await standings.settle(connection, touched, now, self._links)
+            written = await settle(connection, touched, now, self._links)
+            written += await standings.settle(connection, touched, now, self._links)
         self._bus.published()
+        self._bus.decided(touched, written)
 
 
 def _has_gap(row: int, gaps: Sequence[Gap]) -> bool:

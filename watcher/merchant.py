@@ -69,10 +69,11 @@ class Desk:
             await idempotency.claim(connection, idem)
             now = self.clock()
             await effect(connection, await record_of(connection, id_), now)
-            await decisions.settle(connection, [id_], now, self.links)
+            written = await decisions.settle(connection, [id_], now, self.links)
             answer = dict(shown(await record_of(connection, id_), await facts.views(connection)))
             await idempotency.remember(connection, idem, status, answer, now)
         self.bus.published()
+        self.bus.decided([id_], written)
         return answer
 
     async def record(self, id_: str, idem: Idempotency | None = None) -> Record:

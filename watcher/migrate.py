@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 
+CURRENT = "up to date"
+"""The state of a database that this program can use as it is."""
+
+
 class MigrationError(Exception):
     """The database cannot be used by this program; one line for the user."""
 
@@ -92,9 +96,7 @@ def state(database: Path) -> str:
     """Return where a database stands, changing nothing; MigrationError if this program cannot use it."""
     if not database.exists():
         return _absent(database)
-    engine = create_engine(
-        "sqlite://", creator=partial(sqlite3.connect, f"{database.absolute().as_uri()}?mode=ro", uri=True)
-    )
+    engine = reading(database)
     try:
         with engine.connect() as connection:
             _refuse_foreign(connection, database)
@@ -104,7 +106,13 @@ def state(database: Path) -> str:
     finally:
         engine.dispose()
     newest = set(ScriptDirectory.from_config(config()).get_heads())
-    return "up to date" if current == newest else "is migrated at the next start"
+    return CURRENT if current == newest else "is migrated at the next start"
+
+
+def reading(database: Path) -> Engine:
+    """Open a database that changes nothing of it."""
+    uri = f"{database.absolute().as_uri()}?mode=ro"
+    return create_engine("sqlite://", creator=partial(sqlite3.connect, uri, uri=True))
 
 
 def _absent(database: Path) -> str:

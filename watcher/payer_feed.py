@@ -1,7 +1,7 @@
 """Invoices that payers look at just now: one reader for all open pages of the process, however many.
 
-It wakes with events and with each look at a chain, and reads only invoices that are open on some page and may
-have changed, many at once. Knows no HTTP.
+It wakes with events, with decisions and with each look at a chain, and reads only invoices that are open on
+some page and may have changed, many at once. Knows no HTTP.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from watcher.bus import Signal, first_of
 from watcher.model import PaymentStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -41,7 +41,7 @@ PAUSE = 0.2
 POLL = 5.0
 """Seconds after which the reader looks even if nobody wakes it."""
 AGAIN = 60.0
-"""Seconds after which it reads every open invoice, also what no event tells of: an address for a refund."""
+"""Seconds after which it reads every open invoice, whatever it was told."""
 
 
 class Shown(NamedTuple):
@@ -112,12 +112,13 @@ class PayerFeed:
         self._store, self._bus, self._links = store, bus, links
         self._open: dict[str, _Open] = {}
         self._fresh: set[str] = set()
-        self._joined = Signal()
+        self._asked = Signal()
         self._reader: asyncio.Task[None] | None = None
         self._after: int | None = None
         self._heads: dict[str, object] = {}
         self._read_all = 0.0
         self._closed = asyncio.Event()
+        bus.on_decided.append(self._decided)
 
     def __len__(self) -> int:
         """Return how many listen."""
@@ -131,7 +132,7 @@ class PayerFeed:
         page.listeners.add(listener)
         self._fresh.add(invoice_id)
         self._start()
-        self._joined.set()
+        self._asked.set()
         try:
             yield listener
         finally:
@@ -142,7 +143,7 @@ class PayerFeed:
     async def close(self) -> None:
         """End it for all who listen, and for good; return when nothing is read any more."""
         self._closed.set()
-        self._joined.set()
+        self._asked.set()
         self._wake_all()
         if self._reader is not None:
             await asyncio.wait([self._reader])
@@ -162,6 +163,13 @@ class PayerFeed:
         page = self._open.get(invoice_id)
         return page.shown if page else None
 
+    def _decided(self, subjects: Collection[str], _events: int) -> None:
+        """Have the open ones of these read, though no event may tell of them."""
+        found = self._open.keys() & set(subjects)
+        if found:
+            self._fresh |= found
+            self._asked.set()
+
     def _start(self) -> None:
         if not self._closed.is_set() and (self._reader is None or self._reader.done()):
             self._after, self._read_all = None, monotonic()
@@ -171,7 +179,7 @@ class PayerFeed:
     async def _read(self) -> None:
         """Read what may have changed until no page is open."""
         while self._open and not self._closed.is_set():
-            woken = [self._joined.next(), self._bus.events.next(), self._bus.chains.next()]
+            woken = [self._asked.next(), self._bus.events.next(), self._bus.chains.next()]
             due = list(await self._due())
             for start in range(0, len(due), BATCH):
                 await self._turn(due[start : start + BATCH])

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from watcher.model import UNPROVEN, Gap, GapReason
 from watcher.render import moment
-from watcher.tables import ADDRESS, ALERT, GAP, INVOICE, OPTION
+from watcher.tables import ADDRESS, ALERT, GAP, INVOICE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 SHOWN = 20
@@ -61,17 +59,6 @@ async def unread_for(connection: AsyncConnection, invoice_id: str) -> list[dict[
         {"chain": row.chain, "from": row.first, "to": row.last, "reason": row.reason, "detail": row.detail}
         for row in rows
     ]
-
-
-async def unfollowed(connection: AsyncConnection, chains: Iterable[str]) -> dict[str, int]:
-    """Return how many open invoices wait on chains other than these, by chain."""
-    query = (
-        select(OPTION.c.chain, func.count(OPTION.c.invoice_id.distinct()))
-        .join(INVOICE, INVOICE.c.id == OPTION.c.invoice_id)
-        .where(INVOICE.c.closed_at.is_(None), OPTION.c.chain.not_in(list(chains)))
-        .group_by(OPTION.c.chain)
-    )
-    return {row[0]: row[1] for row in await connection.execute(query)}
 
 
 async def _waiting(connection: AsyncConnection, gap: Gap) -> list[str]:

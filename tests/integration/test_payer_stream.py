@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -13,12 +14,13 @@ from sqlalchemy import event as sql_event
 from sqlalchemy.exc import OperationalError
 
 from event_streams import block, until
-from merchant_stages import staged
+from merchant_stages import move_refund, staged
 from payer_pages import HTML, opened, page
 from watcher import payer_feed
 from watcher.api import sse
 from watcher.apikeys import Scope
 from watcher.payer_feed import PayerFeed
+from watcher.told import last_seq
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -127,21 +129,56 @@ async def test_nothing_is_told_while_nothing_changes(api: Api, monkeypatch: pyte
         assert [": keep-alive"] == await block(two.reader) == await block(two.reader)
 
 
-async def test_what_no_event_tells_is_heard_of_all_the_same(
-    api: Api, monkeypatch: pytest.MonkeyPatch
+async def _take_back(api: Api, _made: dict[str, Any]) -> None:
+    (txid,) = api.chain.pool
+    api.chain.drop(txid)
+    await api.scan()
+
+
+async def _in_another_asset(api: Api) -> dict[str, Any]:
+    made = await api.invoice()
+    api.chain.pay(made["options"][0]["address"], 5, asset="TOKEN")
+    await api.scan()
+    return made
+
+
+@pytest.mark.parametrize(
+    ("start", "happens", "shown"),
+    [
+        pytest.param(
+            partial(staged, stage="refunding"),
+            move_refund,
+            ("refunds", "address", "fake100000998"),
+            id="where a refund goes",
+        ),
+        pytest.param(
+            _in_another_asset,
+            _take_back,
+            ("payments", "status", "replaced"),
+            id="a payment in another asset is taken back",
+        ),
+    ],
+)
+async def test_what_no_event_tells_is_heard_of_at_once(
+    api: Api, monkeypatch: pytest.MonkeyPatch, start: Any, happens: Any, shown: tuple[str, str, str]
 ) -> None:
-    monkeypatch.setattr(payer_feed, "AGAIN", 0.0)
-    monkeypatch.setattr(payer_feed, "POLL", 0.05)
-    made = await staged(api, "refunding")
-    (refund,) = made["refunds"]
+    monkeypatch.setattr(payer_feed, "AGAIN", 3600.0)
+    monkeypatch.setattr(payer_feed, "POLL", 3600.0)
+    made = await start(api)
+    before = await _newest(api)
     async with open_page(api, made) as one:
         await one.next()
-        path = f"/v1/invoices/{made['id']}/refunds/{refund['id']}/address"
-        reply = await api.post(path, {"address": "fake100000998"})
-        assert 200 == reply.status
+        await happens(api, made)
         _, told = await one.next()
 
-    assert ["fake100000998"] == [each["address"] for each in told["refunds"]]
+    of, field, value = shown
+    assert [value] == [each[field] for each in told[of]]
+    assert before == await _newest(api)
+
+
+async def _newest(api: Api) -> int:
+    async with api.context.store.read() as conn:
+        return await last_seq(conn)
 
 
 async def test_the_newest_state_alone_is_told_to_a_page_that_was_away(api: Api) -> None:
@@ -240,7 +277,8 @@ async def test_the_end_of_the_server_ends_every_stream_in_order(api: Api) -> Non
     made = await api.invoice()
     async with opened(api) as shop, open_page(shop, made) as one:
         await one.next()
-        async with asyncio.timeout(5):
+        shop.runner._shutdown_timeout = 60.0  # so that this cannot be what ends it
+        async with asyncio.timeout(20):
             await shop.runner.cleanup()
 
             assert b"" == await one.reader.read()

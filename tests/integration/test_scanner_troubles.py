@@ -9,7 +9,6 @@ import pytest
 
 from chains.base import NodeUnavailable
 from fake_chain import Credit, FakeChain
-from watcher import troubles
 from watcher.model import ChainState
 from watcher.pace import Pace
 from watcher.tables import DEPOSIT, GAP
@@ -134,16 +133,6 @@ async def test_reorganisation_below_the_first_block_takes_no_payment_back_by_its
 
     assert ChainState.HALTED is world.scanners["fake"].status().state
     assert "paid" == await made.status()
-
-
-async def test_open_invoices_on_a_chain_that_is_no_longer_configured_are_counted(world: World) -> None:
-    world.add()
-    await world.scan()
-    await world.invoice()
-
-    async with world.store.read() as connection:
-        found = [await troubles.unfollowed(connection, [name]) for name in ("other", "fake")]
-    assert [{"fake": 1}, {}] == found
 
 
 async def test_rescan_does_not_pay_an_invoice_with_money_older_than_it(world: World) -> None:

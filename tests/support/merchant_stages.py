@@ -24,6 +24,14 @@ async def staged(api: Api, stage: str, **fields: Any) -> dict[str, Any]:
     return dict((await api.get(f"/v1/invoices/{made['id']}")).json)
 
 
+async def move_refund(api: Api, made: dict[str, Any]) -> str:
+    """Give the one refund of an invoice another destination, which no event tells of; return it."""
+    (refund,) = made["refunds"]
+    there = "fake100000998"
+    await _decided(api, made, f"refunds/{refund['id']}/address", {"address": there})
+    return there
+
+
 async def _nothing(_api: Api, _made: dict[str, Any]) -> None:
     pass
 

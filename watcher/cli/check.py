@@ -13,6 +13,9 @@ from watcher.cli import options, output
 from watcher.cli.failure import obstacle
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
     from chains.base import ChainAdapter, Finding
     from watcher.settings import Settings
 
@@ -45,7 +48,8 @@ async def _rows(settings: Settings) -> list[dict[str, Any]]:
 
     adapters = build(settings).chains
     found = await asyncio.gather(*(_of(adapter) for adapter in adapters.values()))
-    rows = [_row("database", await asyncio.to_thread(_database, settings))]
+    database = await asyncio.to_thread(_database, settings.database.path, adapters)
+    rows = [_row("database", finding) for finding in database]
     rows += [_row("mail", finding) for finding in await mail_check.findings(settings.mail)]
     rows += [_row("checkout", finding) for finding in pages_check.findings(settings.checkout)]
     if not adapters:
@@ -66,14 +70,25 @@ async def _of(adapter: ChainAdapter) -> tuple[Finding, ...]:
         await adapter.close()
 
 
-def _database(settings: Settings) -> Finding:
+def _database(path: Path, adapters: Mapping[str, ChainAdapter]) -> list[Finding]:
     from chains.base import Finding
     from watcher import migrate
 
-    path = settings.database.path
     try:
-        return Finding("schema", ok=True, detail=f"{path}: {migrate.state(path)}")
+        state = migrate.state(path)
+        schema = Finding("schema", ok=True, detail=f"{path}: {state}")
+        return [schema, *(_unfollowed(path, adapters) if state == migrate.CURRENT else ())]
     except migrate.MigrationError as error:
-        return Finding("schema", ok=False, detail=str(error))
+        return [Finding("schema", ok=False, detail=str(error))]
     except OSError as error:
-        return Finding("schema", ok=False, detail=str(obstacle(error, path)))
+        return [Finding("schema", ok=False, detail=str(obstacle(error, path)))]
+
+
+def _unfollowed(path: Path, adapters: Mapping[str, ChainAdapter]) -> Iterator[Finding]:
+    """Yield a warning for each asset that open invoices ask for and the configuration does not have."""
+    from chains.base import Finding
+    from watcher import app_unfollowed
+
+    for one in app_unfollowed.found_in(path, adapters):
+        what = f"{one.open_invoices} ask for {one.asset} on {one.chain} ({one.asset_id})"
+        yield Finding("open invoices", ok=None, detail=f"{what}: {one.remedy}")

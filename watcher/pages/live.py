@@ -26,7 +26,7 @@ PAUSE = 0.25
 
 @pages.add("GET", f"{DASHBOARD}/events", scope=Scope.READ, open_ended=True)
 async def events(visit: Visit) -> web.StreamResponse:
-    """Send `changed` after new events, until the session is over; what changed, the page asks for itself."""
+    """Send `changed` whenever something did, until the session is over; what, the page asks for itself."""
     context, session = visit.context, visit.session
     if session is None:  # never: the scope asks for one
         raise ConnectionResetError
@@ -34,7 +34,7 @@ async def events(visit: Visit) -> web.StreamResponse:
         newest = await told.last_seq(conn)
 
     async def tell(send: Send) -> None:
-        with context.feed.listen(newest, session.key.id) as listener:
+        with context.feed.listen(newest, session.key.id, quiet=True) as listener:
             await _follow(visit, session, listener, send)
 
     return await sse.stream(context, visit.request, session.key.id, tell)
@@ -43,7 +43,8 @@ async def events(visit: Visit) -> web.StreamResponse:
 async def _follow(visit: Visit, session: Session, listener: Listener, send: Send) -> None:
     await send(sse.opening() + b"\n")
     while (found := await listener.next(sse.KEEP_ALIVE)) is not None and await _lives(visit, session):
-        await send(b"event: changed\ndata: %d\n\n" % listener.after if found else sse.SILENCE)
+        changed, listener.nudged = found or listener.nudged, False
+        await send(b"event: changed\ndata: %d\n\n" % listener.after if changed else sse.SILENCE)
         await asyncio.sleep(PAUSE)
 
 
