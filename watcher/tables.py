@@ -290,6 +290,7 @@ class DepositRow(SQLModel, table=True):
         Index("deposit_address", "chain", "address", "settled"),
         Index("deposit_height", "chain", "block_height"),
         Index("deposit_open", "chain", "settled"),
+        Index("deposit_time", "block_time", "arrived_at"),
         Index("deposit_txid", "txid"),
     )
     id: str = Field(primary_key=True)

@@ -91,9 +91,19 @@ async def test_free_text_that_is_none_is_refused(api: Api, words: str) -> None:
 @pytest.mark.parametrize(
     ("wanted", "index"),
     [
-        pytest.param({"needs_action": False}, "invoice_waits (needs_action=?)", id="the rest"),
+        pytest.param({"needs_action": False}, "SCAN invoice USING INDEX invoice_list", id="the rest"),
         pytest.param({"needs_action": True}, "invoice_waits (needs_action=?)", id="what waits"),
         pytest.param({"status": [Status.PAID]}, "invoice_status (status=?)", id="a status"),
+        pytest.param(
+            {"status": [Status.PAID], "needs_action": False},
+            "invoice_status (status=?)",
+            id="the rest of a status",
+        ),
+        pytest.param(
+            {"status": [Status.PAID, Status.EXPIRED]},
+            "MERGE (UNION ALL)",
+            id="statuses: each by itself",
+        ),
         pytest.param({}, "SCAN invoice USING COVERING INDEX invoice_list", id="all"),
         pytest.param(
             {"chain": ["fake"], "asset": ["COIN"]},
@@ -113,6 +123,47 @@ async def test_a_list_is_read_along_an_index(api: Api, wanted: dict[str, Any], i
     assert "USE TEMP B-TREE FOR ORDER BY" not in plan
 
 
+@pytest.mark.parametrize(
+    ("wanted", "index"),
+    [
+        pytest.param({"order_id": ["a"]}, "ix_invoice_order_id (order_id=?)", id="an order"),
+        pytest.param({"link_id": ["a"]}, "ix_invoice_link_id (link_id=?)", id="a link"),
+        pytest.param({"address": ["a"]}, "option_address (chain=? AND address=?)", id="an address"),
+        pytest.param({"txid": ["a"]}, "deposit_txid (txid=?)", id="a transaction"),
+    ],
+)
+@pytest.mark.parametrize("needs_action", [False, None])
+async def test_what_few_have_is_found_by_its_index_whatever_else_is_asked(
+    api: Api, wanted: dict[str, Any], index: str, *, needs_action: bool | None
+) -> None:
+    for status in ([], [Status.PAID], [Status.PAID, Status.EXPIRED]):
+        asked = listing.InvoiceFilter(**wanted, status=status, needs_action=needs_action)
+        plan = await _plan(api, asked)
+
+        assert any(index in step for step in plan), plan
+        assert not [step for step in plan if step.startswith("SCAN") or "invoice_status" in step], plan
+
+
+async def test_a_later_page_begins_in_the_index_where_the_one_before_ended(api: Api) -> None:
+    plan = await _plan(api, listing.InvoiceFilter(), listing.Cursor(api.clock(), "inv_1"))
+
+    assert ["SEARCH invoice USING COVERING INDEX invoice_list (created_at<?)"] == plan
+
+
+async def test_pages_of_several_statuses_are_in_one_order_and_lack_and_repeat_nothing(api: Api) -> None:
+    made = [await api.invoice() for _ in range(7)]
+    for one in made[1::3]:
+        assert 200 == (await api.post(f"/v1/invoices/{one['id']}/cancel")).status
+    found: list[str] = []
+    more: str | None = "/v1/invoices?limit=2&status=pending&status=cancelled&status=paid&status=pending"
+    while more:
+        page = (await api.get(more)).json
+        found += [one["id"] for one in page["data"]]
+        more = page["next"] and f"{more.partition('&cursor')[0]}&cursor={page['next']}"
+
+    assert [one["id"] for one in reversed(made)] == found
+
+
 async def test_an_address_is_found_by_its_index(api: Api) -> None:
     plan = await _plan(api, listing.InvoiceFilter(address=["a"]))
 
@@ -120,10 +171,10 @@ async def test_an_address_is_found_by_its_index(api: Api) -> None:
     assert not [step for step in plan if step.startswith("SCAN")]
 
 
-async def _plan(api: Api, wanted: listing.InvoiceFilter) -> list[str]:
+async def _plan(api: Api, wanted: listing.InvoiceFilter, start: listing.Cursor | None = None) -> list[str]:
     dialect = sqlite.dialect()
     query = str(
-        listing.query(wanted, None, 50).compile(dialect=dialect, compile_kwargs={"literal_binds": True})
+        listing.query(wanted, start, 50).compile(dialect=dialect, compile_kwargs={"literal_binds": True})
     )
     async with api.context.store.read() as conn:
         rows = await conn.execute(text("EXPLAIN QUERY PLAN " + query.replace(":", "\\:")))
