@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 
     Open = Callable[..., Awaitable[Page]]
 
+_TWO_ROUNDS = """new Promise((done) => {
+  let rounds = 0;
+  document.body.addEventListener("changed", () => ++rounds === 2 && done());
+  document.addEventListener("htmx:afterSwap", () => done());
+})"""
+"""Until the page put news off and was reminded of them, or showed them."""
+
 
 @pytest.fixture
 async def open_(api: Api, browser: Browser) -> Open:
@@ -95,6 +102,25 @@ async def test_what_has_the_focus_keeps_it_when_the_page_shows_news(api: Api, op
 
     await expect(page.get_by_role("region", name="Payments").get_by_role("row")).to_have_count(3)
     await expect(button).to_be_focused()
+
+
+@pytest.mark.parametrize("with_keys", [False, True], ids=["the mouse", "the keyboard"])
+async def test_a_press_that_has_begun_is_not_lost_to_news(api: Api, open_: Open, *, with_keys: bool) -> None:
+    invoice = await staged(api, "partial")
+    page = await open_(place(invoice))
+    button = page.get_by_role("button", name="Accept", exact=True)
+    if with_keys:
+        await button.focus()
+        await page.keyboard.down("Space")
+    else:
+        await button.hover()
+        await page.mouse.down()
+    api.chain.pay(invoice["options"][0]["address"], COIN // 10)
+    await api.scan()
+    await page.evaluate(_TWO_ROUNDS)
+    await (page.keyboard.up("Space") if with_keys else page.mouse.up())
+
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Accept what came as the whole payment")
 
 
 async def test_a_double_click_decides_once(api: Api, open_: Open) -> None:

@@ -39,13 +39,14 @@
     if (!due) due = setTimeout(refresh, Math.max(0, last + OFTEN - Date.now()));
   };
 
-  // A part in which somebody types, selects text or has a dialog open is left alone, and asked for again soon.
+  // A part in which somebody types, selects text, holds a button down or has a dialog open is left alone, and asked
+  // for again soon: a click that ends on another button than it began on is none.
   const inUse = (part) => {
     const active = document.activeElement;
     const typing = active && part.contains(active) && active.matches("input, select, textarea");
     const selection = getSelection();
     const marked = selection && !selection.isCollapsed && selection.containsNode(part, true);
-    return typing || marked || part.querySelector("dialog[open]");
+    return typing || marked || part.querySelector(":active, dialog[open]");
   };
 
   let kept = null; // what a swap would lose

@@ -5,6 +5,7 @@
 const LEAST = 2000;
 const MOST = 60000;
 const DONE = 2000;
+const SOON = 500;
 
 const news = document.getElementById("news");
 const lost = document.getElementById("lost"); // shown while the server cannot be reached
@@ -105,6 +106,10 @@ function take(page) {
   offset = Date.parse(fresh.dataset.now) - Date.now();
   if (fresh.innerHTML === shown) {
     live().dataset.version = fresh.dataset.version;
+    return;
+  }
+  if (live().querySelector(":active")) { // a click that ends on another button than it began on is none
+    setTimeout(refresh, SOON);
     return;
   }
   shown = fresh.innerHTML;
