@@ -80,7 +80,7 @@ async def test_what_is_wrong_is_told_at_the_field_that_is_then_ready_to_be_corre
     assert await page.get_by_label("5 \u2013 100 TOKEN").is_checked()
     told = await amount.get_attribute("aria-describedby")
     assert "This amount is not within the limits." == await page.locator(f"#{told.split()[-1]}").inner_text()
-    assert await amount.evaluate("field => field === document.activeElement")
+    await expect(amount).to_be_focused()  # by the browser, when it has drawn the page
     await amount.fill("7")
     await page.keyboard.press("Enter")
     await page.wait_for_url("**/i/*")

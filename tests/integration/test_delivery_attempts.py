@@ -38,19 +38,24 @@ async def _attempt(db: OutboxDb, url: str, **values: Any) -> Any:
 @contextlib.asynccontextmanager
 async def _server(serve: Serve) -> AsyncIterator[str]:
     tasks: list[asyncio.Task[None]] = []
+    ended: list[asyncio.Task[Any]] = []
 
     async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.ensure_future(serve(reader, writer))
         tasks.append(task)
+        if this := asyncio.current_task():
+            ended.append(this)
         with contextlib.suppress(asyncio.CancelledError):
             await task
         writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
 
     async with await asyncio.start_server(one, "127.0.0.1", 0) as server:
         yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
         for task in tasks:
             task.cancel()
-        await asyncio.sleep(0.01)
+        await asyncio.gather(*ended)
 
 
 def test_the_limits_are_those_of_the_contract() -> None:

@@ -385,7 +385,7 @@ async def test_everything_is_closed_at_the_end(tmp_path: Path, anvil: Anvil) -> 
     with pytest.raises(StopAsyncIteration):
         await waiting
 
-    async with asyncio.timeout(5):  # a thread that was told to end may take a moment
+    async with asyncio.timeout(30):  # a thread that was told to end may take a moment
         while more := [(was, now) for was, now in zip(before, _held(), strict=True) if now > was]:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     assert [] == more

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import threading
 import time
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,8 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-PATIENCE = 0.9
-"""Seconds: on a busy machine; 0.05 is usual."""
+USUAL = 0.9
+"""Seconds that half of the waits stay below, on a busy machine too; 0.05 is usual."""
+PATIENCE = 3.0
+"""Seconds that a busy machine may add to one of them; what hangs here does so for longer."""
 
 
 @pytest.fixture
@@ -52,12 +56,12 @@ async def _wait_of(daemon: Daemon, shop: Shop) -> float:
     return time.monotonic() - began
 
 
-async def _longest_wait(daemon: Daemon, shop: Shop) -> float:
+async def _is_heard_at_once(daemon: Daemon, shop: Shop) -> bool:
     waits = []
     for _ in range(15):
         waits.append(await _wait_of(daemon, shop))
         await asyncio.sleep(0.1)
-    return max(waits)
+    return max(waits) < PATIENCE and median(waits) < USUAL
 
 
 async def test_h136_a_shop_whose_invoices_own_urls_hang_delays_no_other(daemon: Daemon, shop: Shop) -> None:
@@ -68,7 +72,7 @@ async def test_h136_a_shop_whose_invoices_own_urls_hang_delays_no_other(daemon: 
             await daemon.db.invoice(f"inv_{n}")
         await daemon.publish(*(event(f"inv_{n}", 1) for n in range(700)))
 
-        assert await _longest_wait(daemon, shop) < PATIENCE
+        assert await _is_heard_at_once(daemon, shop)
         assert 1 <= hole.now <= 2
 
 
@@ -79,18 +83,18 @@ async def test_h136_sixty_receivers_that_hang_delay_no_other(daemon: Daemon, sho
             await daemon.db.endpoint(url, id=f"whk_{n}", events=["invoice.*"])
         await daemon.publish(*(event() for _ in range(20)))
 
-        assert await _longest_wait(daemon, shop) < PATIENCE
+        assert await _is_heard_at_once(daemon, shop)
         assert 60 <= holes.now <= 120
 
 
 async def test_h136_names_that_do_not_resolve_delay_no_other_shop_and_no_other_thread(
     daemon: Daemon, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = socket.getaddrinfo
+    real, end = socket.getaddrinfo, threading.Event()
 
     def slow(host: str, *args: Any, **named: Any) -> Any:
         if host.endswith(".dead.example"):
-            time.sleep(3)
+            end.wait(2 * PATIENCE)
             raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
         return real(host, *args, **named)
 
@@ -109,3 +113,4 @@ async def test_h136_names_that_do_not_resolve_delay_no_other_shop_and_no_other_t
 
         assert time.monotonic() - began < PATIENCE
         assert await _wait_of(daemon, shop) < PATIENCE
+    end.set()

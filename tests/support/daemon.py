@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,17 @@ from watcher.lock import socket_path
 COMMAND = Path(sys.executable).with_name("watcher")
 
 
+_PORTS = range(20_000, 32_000)
+"""Below those that Linux hands out to whoever names none, so that no other server or client is given one."""
+
+
 def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
+    """Return a port for a process that binds it a little later, also again after its end."""
+    while True:
+        port = secrets.choice(_PORTS)  # another than that of a test that asks at this moment
+        with socket.socket() as sock, suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            return port
 
 
 class Daemon:

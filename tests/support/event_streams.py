@@ -35,7 +35,7 @@ async def tell(api: Api, number: int, size: int = 1) -> None:
 
 async def until(true: Callable[[], bool]) -> None:
     """Wait for what the server tells nobody."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not true():  # noqa: ASYNC110 - the server tells nobody
             await asyncio.sleep(0.02)
 
@@ -57,7 +57,7 @@ async def stream(
 async def block(reader: aiohttp.StreamReader) -> list[str]:
     """Read up to the next empty line."""
     lines = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while line := (await reader.readline()).decode().rstrip("\n"):
             lines.append(line)
     return lines

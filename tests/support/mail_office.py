@@ -127,7 +127,7 @@ async def _hang_up(sessions: list[SMTP]) -> None:
     for transport in left:
         assert isinstance(transport, asyncio.Transport)
         transport.abort()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while any(one.transport is not None for one in sessions):  # noqa: ASYNC110 - the library tells nobody
             await asyncio.sleep(0.01)
 

@@ -55,7 +55,7 @@ async def hook(api: Api, url: str = "https://shop.example/hooks", **fields: Any)
 
 async def settled(api: Api, delivery_id: str, state: str) -> dict[str, Any]:
     """Wait until a delivery has this state, or is tried and waits again ("pending")."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             found = (await api.get(f"/v1/deliveries/{delivery_id}")).json
             if found["state"] == state and found["attempts"]:

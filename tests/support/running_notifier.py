@@ -61,7 +61,7 @@ class Shop:
         return [headers["webhook-id"] for headers, _ in self.got]
 
     async def until(self, count: int) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len(self.got) < count:  # noqa: ASYNC110 - what is awaited happens elsewhere
                 await asyncio.sleep(0.01)
 
@@ -116,7 +116,7 @@ class Daemon:
 
     async def settled(self, *states: str) -> None:
         """Wait until every delivery's state and number of attempts are these: "pending 1"."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while await self._states() != list(states):  # noqa: ASYNC110 - the same
                 await asyncio.sleep(0.01)
 
