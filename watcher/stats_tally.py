@@ -124,7 +124,8 @@ def seconds(span: int) -> int:
 def suggestion(spans: Sequence[int]) -> tuple[int | None, str | None]:
     """Return the shortest time that would have caught 99 % of those who paid, or None and why."""
     if len(spans) < ENOUGH:
-        return None, f"{len(spans)} were paid in full; a suggestion needs {ENOUGH}"
+        were = "was" if len(spans) == 1 else "were"
+        return None, f"{len(spans)} {were} paid in full; a suggestion needs {ENOUGH}"
     needed = seconds(nearest(sorted(spans), CAUGHT))
     if needed > LONGEST:
         return None, f"it would take {needed} s; expires_in is at most {LONGEST}"

@@ -124,6 +124,16 @@ async def test_the_headers_of_each_format_are_named(api: Api, admin: Dashboard, 
     assert '<code id="raw">{"in":"their words"}</code>' in shown
 
 
+async def test_a_list_without_any_delivery_says_so(api: Api, admin: Dashboard) -> None:
+    made = (await api.post("/v1/webhooks", {"url": "https://hook.example/"})).json["id"]
+    for query, said in (
+        ("", b"Nothing was to be delivered yet."),
+        ("?state=dead", b"No delivery is like that."),
+    ):
+        for path in ("deliveries", f"webhooks/{made}"):
+            assert said in (await admin.get(f"/dashboard/{path}{query}")).body
+
+
 async def test_deliveries_are_filtered_and_read_page_by_page(api: Api, admin: Dashboard) -> None:
     first, second = [await hook(api, f"https://{name}.example/hooks") for name in ("one", "two")]
     invoices = [await api.invoice() for _ in range(3)]

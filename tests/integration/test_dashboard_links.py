@@ -141,7 +141,36 @@ async def test_a_long_list_has_pages_that_keep_its_filters(api: Api) -> None:
         assert b'rel="next"' not in second.body
 
 
+async def test_a_removal_says_how_many_invoices_can_still_be_paid(api: Api) -> None:
+    made = await link_scene.link(api)
+    visit = await sign_in(api, Scope.WRITE)
+    for said in (
+        "as they are.",
+        "as they are: the one that is open can",
+        "as they are: the 2 that are open can",
+    ):
+        assert f"Its invoices stay {said}" in text(await visit.get(f"/dashboard/links/{made['id']}/remove"))
+        await link_scene.invoice(api, made)
+
+
+async def test_what_is_wrong_with_all_ways_of_a_link_is_named_once(api: Api) -> None:
+    visit = await sign_in(api, Scope.WRITE)
+    key = once(await visit.get("/dashboard/links/new"))
+    mixed = {"way_1": "fake/COIN", "amount_1": "1", "way_2": "fake/TOKEN", "min_2": "1", "max_2": "2"}
+    reply = await visit.post("/dashboard/links/new", once=key, **mixed)
+
+    assert 422 == reply.status
+    assert "options fix some amounts and leave others to the payer" in text(reply)
+    assert "options options" not in text(reply)
+
+
 # --- standing addresses
+
+
+async def test_a_list_without_any_address_says_so(api: Api) -> None:
+    visit = await sign_in(api, Scope.READ)
+    for query in ("", "?label=&address=&chain=&archived="):
+        assert "There is no standing address yet." in text(await visit.get(f"/dashboard/addresses{query}"))
 
 
 async def test_an_address_is_made_shows_what_came_and_is_archived(api: Api) -> None:
@@ -256,4 +285,4 @@ async def test_what_there_is_not_has_a_page_that_says_so(api: Api, place: str) -
     reply = await (await sign_in(api, Scope.WRITE)).get(f"/dashboard/{place}")
 
     assert 404 == reply.status
-    assert "there is no" in text(reply)
+    assert "There is no" in text(reply)

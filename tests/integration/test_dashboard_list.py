@@ -11,7 +11,8 @@ import pytest
 
 import link_scene
 from dashboard import Dashboard, sign_in
-from watcher import apikeys
+from merchant_stages import move_refund, staged
+from watcher import apikeys, told
 from watcher.api import sse
 from watcher.apikeys import Scope
 from watcher.pages import invoices, live
@@ -290,6 +291,23 @@ async def test_an_open_page_hears_that_something_happened_and_not_what(
     await api.invoice(order_id="secret")
 
     assert b"event: changed\ndata: 1\n\n" == await _block(news)
+
+
+async def test_an_open_page_hears_of_what_no_event_tells_and_once_of_what_one_does(
+    api: Api, board: Dashboard
+) -> None:
+    made, other, third = await staged(api, "refunding"), await api.invoice(), await api.invoice()
+    async with api.context.store.read() as conn:
+        before = await told.last_seq(conn)
+    news = await _open(board)
+    await move_refund(api, made)
+    heard = [await _block(news)]
+    for each in (other, third):
+        assert 200 == (await api.post(f"/v1/invoices/{each['id']}/cancel")).status
+        heard.append(await _block(news))
+    news.close()
+
+    assert [b"event: changed\ndata: %d\n\n" % (before + number) for number in range(3)] == heard
 
 
 async def test_many_events_at_once_are_few_words(

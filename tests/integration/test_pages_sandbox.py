@@ -55,7 +55,7 @@ async def sandbox(tmp_path: Path, clock: FakeClock, fake_chain: FakeChain) -> As
 
 def alert(reply: Reply) -> str:
     """Return what the page complains of: one line, as people read it."""
-    (found,) = re.findall(r'<p role="alert"[^>]*>(.*?)</p>', reply.body.decode())
+    (found,) = re.findall(r'<p[^>]* role="alert"[^>]*>(.*?)</p>', reply.body.decode())
     return html.unescape(found).strip()
 
 
@@ -81,11 +81,12 @@ async def test_an_invoice_can_be_chosen_by_its_id(sandbox: Sandbox) -> None:
     page = text(await sandbox.dashboard.get(chosen.headers["Location"]))
 
     assert (303, f"{PANEL}/{invoice['id']}") == (chosen.status, chosen.headers["Location"])
+    assert "Missing: 1 COIN." in page.split('id="standing"')[1]
     ways = re.findall(
         r'<option value="(.*?)">(.*?)</option>', page.split('name="way"')[1].split("</select>")[0]
     )
     assert [
-        ("0-COIN", "COIN on fake, 1 missing"),
+        ("0-COIN", "COIN on fake"),
         ("0-TOKEN", "TOKEN for COIN on fake: the wrong token"),
         ("0-fake-TOKEN", "a fake TOKEN for COIN on fake: not the contract of the configuration"),
     ] == ways

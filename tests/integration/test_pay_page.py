@@ -67,6 +67,7 @@ async def test_the_page_speaks_the_payers_language(api: Api, query: str, accepte
         pytest.param({"expires_in": 90}, "90 seconds", id="seconds"),
         pytest.param({"expires_in": 900}, "15 min", id="minutes"),
         pytest.param({"expires_in": 7200}, "2 h", id="hours"),
+        pytest.param({"expires_in": 86400}, "have 24 h to pay", id="one day"),
         pytest.param({"expires_in": 172800}, "2 days", id="days"),
         pytest.param({"fees": {"payer": "customer", "percent": "1"}}, "Fees are added", id="fees"),
     ],

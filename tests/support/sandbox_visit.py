@@ -81,7 +81,7 @@ class Visitor:
 
 def _alerts(page: str) -> list[str]:
     """Return what a page complains of."""
-    return re.findall(r'<p role="alert"[^>]*>(.*?)</p>', page)
+    return re.findall(r'<p[^>]* role="alert"[^>]*>(.*?)</p>', page)
 
 
 def standing(invoice: dict[str, Any]) -> str:

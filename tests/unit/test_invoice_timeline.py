@@ -83,6 +83,12 @@ TAKEN = {"number": 2, "at": LATER, "duration_ms": 5, "status": 200, "error": Non
         ),
         pytest.param(
             {"events": [event("payment.confirmed")]},
+            {"evt_1": {"payment": PAYMENT | {"confirmations": 9}}},
+            [Entry(at=NOON, title="Payment confirmed", money=COMES, note="2 of 2 confirmations, block 7.")],
+            id="confirmed, and found deeper than needed",
+        ),
+        pytest.param(
+            {"events": [event("payment.confirmed")]},
             {"evt_1": {"payment": PAYMENT | {"required_confirmations": "finalized"}}},
             [Entry(at=NOON, title="Payment confirmed", money=COMES, note="finalized, block 7.")],
             id="confirmed by finality",

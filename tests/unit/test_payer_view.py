@@ -25,7 +25,8 @@ def payment(**fields: Any) -> dict[str, Any]:
 
 
 def refund(**fields: Any) -> dict[str, Any]:
-    return {"state": "requested", "address": "x", "txid": None} | fields
+    plain = {"chain": "one", "asset": "COIN", "state": "requested", "address": "x", "txid": None}
+    return plain | fields
 
 
 def invoice(status: str = "pending", **fields: Any) -> dict[str, Any]:
@@ -119,6 +120,7 @@ def test_the_confirmations_shown_are_those_of_the_payment_that_needs_most(
 
 
 ODD = payment(asset="OTHER", status="ignored")
+BACK, ODD_BACK, WITHDRAWN = refund(), refund(asset="OTHER"), refund(state="cancelled")
 
 
 @pytest.mark.parametrize(
@@ -134,10 +136,38 @@ ODD = payment(asset="OTHER", status="ignored")
             {"status": "expired", "payments": [payment(status="reverted")]}, ["gone"], id="gone, over"
         ),
         pytest.param({"status": "paid", "payments": [payment(status="replaced")]}, [], id="replaced, paid"),
+        pytest.param(
+            {"status": "paid", "exceptions": ["overpaid"], "refunds": [BACK]},
+            ["overpaid_back"],
+            id="too much, which goes back",
+        ),
+        pytest.param(
+            {"status": "paid", "exceptions": ["overpaid"], "refunds": [WITHDRAWN, ODD_BACK]},
+            ["overpaid"],
+            id="too much, and something else goes back",
+        ),
+        pytest.param(
+            {"status": "refunding", "exceptions": ["late"], "refunds": [BACK]},
+            ["late_too_back"],
+            id="late, and goes back",
+        ),
+        pytest.param(
+            {"exceptions": ["wrong_asset"], "payments": [ODD], "refunds": [ODD_BACK]},
+            ["wrong_asset_back"],
+            id="wrong asset, which goes back",
+        ),
+        pytest.param(
+            {"exceptions": ["wrong_asset"], "payments": [ODD], "refunds": [BACK]},
+            ["wrong_asset"],
+            id="wrong asset, and something else goes back",
+        ),
     ],
 )
 def test_what_is_out_of_the_ordinary_is_remarked(fields: dict[str, Any], expected: list[str]) -> None:
-    assert [f"invoice_{name}" for name in expected] == [*view(invoice(**fields), BEFORE, None).remarks]
+    found = view(invoice(**fields), BEFORE, None).remarks
+
+    assert [f"invoice_{name}" for name in expected] == [*found]
+    assert all(one.text(name, unasked="OTHER") for one in languages.load(None).all for name in found)
 
 
 def test_what_nobody_asked_for_is_named_once() -> None:

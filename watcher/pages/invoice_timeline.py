@@ -128,7 +128,9 @@ def _depth(event: Json, payment: Json | None) -> str | None:
         return None
     seen, needed = payment["confirmations"], payment["required_confirmations"]
     place = "" if payment["block_height"] is None else f", block {payment['block_height']}"
-    return f"{seen} of {needed} confirmations{place}." if isinstance(needed, int) else f"{needed}{place}."
+    if not isinstance(needed, int):
+        return f"{needed}{place}."
+    return f"{min(seen, needed)} of {needed} confirmations{place}."
 
 
 def _delivery(one: Json) -> Entry:

@@ -25,7 +25,8 @@ WRONG = frozenset(
 _FIELDS = {"chain": "way", "asset": "way", "amount": "amount"} | {
     name: name for name in ("customer_email", "refund_address")
 }
-_UNITS = (("days", 86400), ("hours", 3600), ("minutes", 60), ("seconds", 1))
+_DAY = 86400
+_UNITS = (("days", _DAY), ("hours", 3600), ("minutes", 60), ("seconds", 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,8 @@ class Shown:
 
     @property
     def time_to_pay(self) -> Markup:
-        """How long there is to pay, in the largest unit that says it exactly."""
+        """How long there is to pay, in the largest unit that says it exactly; one day as 24 hours."""
         seconds: int = self.offer["expires_in"]
-        unit, size = next(one for one in _UNITS if seconds % one[1] == 0 and seconds >= one[1])
+        units = _UNITS[1:] if seconds == _DAY else _UNITS  # "1 days" is wrong in many languages
+        unit, size = next(one for one in units if seconds % one[1] == 0 and seconds >= one[1])
         return self.language.text(f"pay_{unit}", count=seconds // size)

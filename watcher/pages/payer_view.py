@@ -138,7 +138,7 @@ def view(invoice: Mapping[str, Any], now: datetime, wanted: str | None) -> View:
         depth=_depth(pending) if state is State.CONFIRMING else None,
         payments=payments[: -PAYMENTS - 1 : -1],
         more_payments=max(0, len(payments) - PAYMENTS),
-        refunds=[one for one in invoice["refunds"] if one["state"] != RefundState.CANCELLED],
+        refunds=_given_back(invoice),
         wallet=_safe(options[chosen]["uri"], _WALLETS),
         back=_safe(invoice["return_url"], _BACK),
     )
@@ -193,21 +193,31 @@ def _destination_known(invoice: Mapping[str, Any]) -> bool:
 
 
 def _remarks(invoice: Mapping[str, Any], state: State) -> Iterator[str]:
-    """Yield the keys of what is out of the ordinary, where the state does not say it."""
+    """Yield the keys of what is out of the ordinary, where the state does not say it.
+
+    What goes back already (`_back`) is not said to be undecided, nor to be asked for.
+    """
     exceptions = invoice["exceptions"]
+    unasked = [_is_unasked(one, invoice["options"]) for one in _given_back(invoice)]
     if Exceptional.OVERPAID in exceptions:
-        yield "invoice_overpaid"
+        yield "invoice_overpaid_back" if False in unasked else "invoice_overpaid"
     if Exceptional.LATE in exceptions and state is not State.LATE:
-        yield "invoice_late_too"
+        yield "invoice_late_too_back" if unasked else "invoice_late_too"
     if Exceptional.WRONG_ASSET in exceptions:
-        yield "invoice_wrong_asset"
+        yield "invoice_wrong_asset_back" if True in unasked else "invoice_wrong_asset"
     if state is not State.PAID and any(one["status"] in _GONE for one in invoice["payments"]):
         yield "invoice_gone_again" if state in _ASKING else "invoice_gone"
 
 
-def _is_unasked(payment: Mapping[str, Any], options: Sequence[Mapping[str, Any]]) -> bool:
+def _given_back(invoice: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Return the refunds that the payer sees: all but those that were withdrawn."""
+    return [one for one in invoice["refunds"] if one["state"] != RefundState.CANCELLED]
+
+
+def _is_unasked(money: Mapping[str, Any], options: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell whether a payment or a refund is in nothing that was asked for."""
     ways = {(one["chain"], one["asset"]) for one in options}
-    return (payment["chain"], payment["asset"]) not in ways
+    return (money["chain"], money["asset"]) not in ways
 
 
 def _safe(link: str | None, schemes: frozenset[str]) -> str | None:

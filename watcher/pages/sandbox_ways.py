@@ -53,7 +53,7 @@ def _is_right(coin: Coin, option: Mapping[str, Any]) -> bool:
 def _words(coin: Coin, option: Mapping[str, Any]) -> str:
     asked = f"{option['asset']} on {option['chain']}"
     if _is_right(coin, option):
-        return f"{asked}, {option['missing']} missing"
+        return asked
     if coin.known:
         return f"{coin.symbol} for {asked}: the wrong token"
     return f"a fake {coin.symbol} for {asked}: not the contract of the configuration"
