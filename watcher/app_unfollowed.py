@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
 
 from watcher import migrate
 from watcher.tables import INVOICE, OPTION
@@ -47,11 +48,16 @@ async def found(connection: AsyncConnection, chains: Chains) -> list[Unfollowed]
 
 
 def found_in(database: Path, chains: Chains) -> list[Unfollowed]:
-    """Return the same of a database that is up to date, and perhaps another process's. Blocking."""
+    """Return the same of a database that is up to date, and perhaps another process's. Blocking.
+
+    MigrationError if it cannot be read.
+    """
     engine = migrate.reading(database)
     try:
         with engine.connect() as connection:
             return [*_missing(connection.execute(_ASKED), chains)]
+    except DBAPIError as error:
+        raise migrate.MigrationError(f"{database} cannot be used: {error.orig}") from None
     finally:
         engine.dispose()
 

@@ -192,11 +192,10 @@ async def test_every_file_of_ours_is_served_as_what_it_is_and_as_strictly(api: A
 
 
 async def test_payers_pages_are_limited_by_address_and_say_so_in_a_page(
-    tmp_path: Path, clock: FakeClock, fake_chain: FakeChain, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, clock: FakeClock, fake_chain: FakeChain
 ) -> None:
-    slow = api_server.settings(tmp_path).model_copy(update={"server": ServerSettings(public_rate=2)})
-    monkeypatch.setattr(api_server, "settings", lambda _: slow)
-    async with api_server.serving(tmp_path, clock, fake_chain) as api:
+    slow = ServerSettings(public_rate=2)
+    async with api_server.serving(tmp_path, clock, fake_chain, server=slow) as api:
         replies = [await api.send("GET", "/i/inv_none", {**HTML, "Accept-Language": "fr"}) for _ in range(9)]
         keyed = await api.get("/v1/chains")
 

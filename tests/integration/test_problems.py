@@ -260,11 +260,10 @@ async def test_a_form_too_large_is_a_page_whether_it_says_so_or_not(api: Api) ->
 
 
 async def test_who_asks_too_often_reads_so_in_a_page_that_leads_nowhere_else(
-    tmp_path: Path, clock: FakeClock, fake_chain: FakeChain, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, clock: FakeClock, fake_chain: FakeChain
 ) -> None:
-    slow = api_server.settings(tmp_path).model_copy(update={"server": ServerSettings(public_rate=1)})
-    monkeypatch.setattr(api_server, "settings", lambda _: slow)
-    async with api_server.serving(tmp_path, clock, fake_chain) as api:
+    slow = ServerSettings(public_rate=1)
+    async with api_server.serving(tmp_path, clock, fake_chain, server=slow) as api:
         for path in ("/", "//evil.example/x", "/dashboard/links"):
             replies = [await api.send("GET", path, HTML, allow_redirects=False) for _ in range(6)]
             limited = next(reply for reply in replies if reply.status == 429)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from chains.base import Asset
 from command_line import as_json, configure, daemon, watcher
-from watcher import app_unfollowed
+from watcher import app_unfollowed, migrate
 from watcher.drafts_merchant import CancelDraft
 
 if TYPE_CHECKING:
@@ -75,6 +76,19 @@ def test_a_chain_that_left_is_a_warning_at_the_start_and_of_check(tmp_path: Path
     )
     detail = f"1 ask for ETH on ethereum ({said['asset_id']}): {said['remedy']}"
     assert [[], [detail]] == [before, after]
+
+
+def test_a_database_whose_invoices_cannot_be_read_is_one_line(tmp_path: Path) -> None:
+    database = tmp_path / "broken.db"
+    migrate.upgrade(database)
+    with sqlite3.connect(database) as connection:
+        connection.execute("DROP TABLE invoice")
+    connection.close()
+    assert migrate.CURRENT == migrate.state(database)
+
+    with pytest.raises(migrate.MigrationError) as told:
+        app_unfollowed.found_in(database, {})
+    assert f"{database} cannot be used: no such table: invoice" == str(told.value)
 
 
 def _warnings(folder: Path) -> list[str]:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import api_server
 from api_server import Api, serving
 from watcher.settings import ServerSettings
 
@@ -25,12 +24,8 @@ async def api(tmp_path: Path, clock: FakeClock, fake_chain: FakeChain) -> AsyncI
 
 
 @pytest.fixture
-async def unlimited_api(
-    tmp_path: Path, clock: FakeClock, fake_chain: FakeChain, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Api]:
+async def unlimited_api(tmp_path: Path, clock: FakeClock, fake_chain: FakeChain) -> AsyncIterator[Api]:
     """Run the API with no limits: a test that asks for everything is faster than any payer."""
     server = ServerSettings(public_rate=0, rate=0)
-    unlimited = api_server.settings(tmp_path).model_copy(update={"server": server})
-    monkeypatch.setattr(api_server, "settings", lambda _: unlimited)
-    async with serving(tmp_path, clock, fake_chain) as running:
+    async with serving(tmp_path, clock, fake_chain, server=server) as running:
         yield running

@@ -30,7 +30,7 @@ from watcher.payer_feed import PayerFeed
 from watcher.render import Links
 from watcher.scanner import Scanner
 from watcher.secret import Secret
-from watcher.settings import Settings, WebhookSettings
+from watcher.settings import ServerSettings, Settings, WebhookSettings
 from watcher.store import Store
 
 if TYPE_CHECKING:
@@ -119,17 +119,24 @@ def settings(folder: Path) -> Settings:
 
 @asynccontextmanager
 async def serving(
-    folder: Path, clock: FakeClock, chain: FakeChain, testbed: Bed | None = None
+    folder: Path,
+    clock: FakeClock,
+    chain: FakeChain,
+    testbed: Bed | None = None,
+    server: ServerSettings | None = None,
 ) -> AsyncIterator[Api]:
-    """Run the API with a fresh database in a folder. `testbed`: as a sandbox has one."""
+    """Run the API with a fresh database. `testbed`: as a sandbox has one; `server`: with other limits."""
+    config = settings(folder)
+    if server is not None:
+        config = config.model_copy(update={"server": server})
     async with AsyncExitStack() as stack:
-        yield await _start(folder, clock, chain, stack, testbed)
+        yield await _start(config, clock, chain, stack, testbed)
 
 
 async def _start(
-    folder: Path, clock: FakeClock, chain: FakeChain, stack: AsyncExitStack, testbed: Bed | None
+    config: Settings, clock: FakeClock, chain: FakeChain, stack: AsyncExitStack, testbed: Bed | None
 ) -> Api:
-    store, bus, adapter = Store(folder / "watcher.db"), Bus(), FakeAdapter(chain)
+    store, bus, adapter = Store(config.file.with_name("watcher.db")), Bus(), FakeAdapter(chain)
     stack.push_async_callback(store.close)
     adapter.span = 100
     async with store.write() as conn:
@@ -142,7 +149,6 @@ async def _start(
     scanner = Scanner(
         adapter, ledger, clock, pace, bus.scan[NAME], lambda *_: None, lambda *_: bus.chains.set()
     )
-    config = settings(folder)
     actions = Actions(store, chains, config, clock, links, bus)
     desk = Desk(store, clock, links, bus)
     context = ApiContext(
